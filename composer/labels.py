@@ -124,7 +124,7 @@ class Scale(NamedTuple):
 
 def scale_of(corpus: list[Features]) -> Scale:
     columns = (np.concatenate(column) for column in zip(*corpus, strict=True))
-    return Scale(*((float(c.mean()), float(c.std())) for c in columns))
+    return Scale(*((float(c.mean()), max(float(c.std()), 1e-6)) for c in columns))
 
 
 def affect(raw: Features, scale: Scale) -> tuple[Array, Array]:

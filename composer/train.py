@@ -61,11 +61,13 @@ def train_base(
     seed: int,
     peak: float = 2e-3,
     workers: int = 2,
+    schedule_steps: int | None = None,
     config: ModelConfig | None = None,
 ) -> tuple[Decoder, dataset.Dataset, float]:
     """Train (or go on training) in the folder `run` until `steps` are done.
 
-    Returns the model, the data set and its held-out bits per token.
+    The learning rate falls to zero at `schedule_steps` (default `steps`): give it to stop a run early and
+    resume it later. Returns the model, the data set and its held-out bits per token.
     """
     scores = corpus.load(data, run.parent / "corpus.npz")
     pieces = dataset.build(scores)
@@ -74,7 +76,7 @@ def train_base(
     optimizer = optimizer_for(model)
     checkpoint = Checkpoint(run)
     done = checkpoint.resume(model, optimizer)
-    schedule = Schedule(steps, peak)
+    schedule = Schedule(schedule_steps or steps, peak)
     gradients = Gradients(list(model.parameters()), workers)
     judged = held_out_batches(pieces.held_out, BATCH_ROWS, BATCH_TOKENS)
     log.info("%d training tokens, %d held out", len(pieces.train.tokens), len(pieces.held_out.tokens))

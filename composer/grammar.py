@@ -1,0 +1,187 @@
+"""Which tokens may come next, and how the odds are shaped before one is drawn.
+
+The grammar makes a stream that always parses: a bar names its key, a position holds at least one note, a
+note has a length, time never runs backwards. The guards keep it playable: voice ranges, a floor under
+silence, a ceiling on density, a scale. All are arithmetic on logits; the model's own odds decide the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from composer import tokens
+from composer.score import BASS, LEAD, MIDDLE, STEPS_PER_QUARTER, UPPER
+
+Logits = npt.NDArray[np.float64]
+
+RANGES = {LEAD: (55, 84), UPPER: (50, 88), MIDDLE: (43, 74), BASS: (28, 62)}
+"""Lowest and highest MIDI pitch of each role, so that any orchestration can play it."""
+
+MAX_NOTES_AT_ONCE = 7
+MAX_BEAT_TOKENS = 32
+"""A quarter never needs more tokens than this, which bounds the time it takes to compose one."""
+
+PHRASE_BARS = 4
+_OUT_OF_SCALE = 2.5
+_MODE_PULL = 2.2
+_STAY_IN_KEY = 2.0
+
+_MAJOR_SCALE = frozenset((0, 2, 4, 5, 7, 9, 11))
+_MINOR_SCALE = frozenset((0, 2, 3, 5, 7, 8, 10, 11))
+"""Natural minor and its leading note."""
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Where the stream stands. A value: `after` gives the next one."""
+
+    bar: int = -1
+    meter: int = 5
+    tonic: int = 0
+    minor: bool = False
+    position: int = 0
+    last: int = tokens.START
+    notes_here: int = 0
+    order: int = -1
+    beat_tokens: int = 0
+    silent_since: int = 0
+    """Steps into the bar (negative: in bars before) at which something last started."""
+
+    @property
+    def bar_steps(self) -> int:
+        return tokens.METERS[self.meter][0]
+
+    def after(self, token: int) -> Cursor:
+        """The cursor once `token` has been written."""
+        if tokens.is_bar(token):
+            steps = self.bar_steps if self.bar >= 0 else 0
+            return replace(
+                self,
+                bar=self.bar + 1,
+                meter=token - tokens.BAR0,
+                position=0,
+                last=token,
+                notes_here=0,
+                order=-1,
+                beat_tokens=0,
+                silent_since=self.silent_since - steps,
+            )
+        if tokens.is_key(token):
+            tonic, minor = tokens.key_of(token)
+            return replace(self, tonic=tonic, minor=minor, last=token)
+        if tokens.is_position(token):
+            position = token - tokens.POS0
+            same_beat = position // STEPS_PER_QUARTER == self.position // STEPS_PER_QUARTER
+            return replace(
+                self,
+                position=position,
+                last=token,
+                notes_here=0,
+                order=-1,
+                beat_tokens=self.beat_tokens + 1 if same_beat else 1,
+                silent_since=position,
+            )
+        if tokens.is_note(token):
+            return replace(
+                self,
+                last=token,
+                notes_here=self.notes_here + 1,
+                order=_order(token),
+                beat_tokens=self.beat_tokens + 1,
+            )
+        return replace(self, last=token, beat_tokens=self.beat_tokens + 1)
+
+
+def _order(token: int) -> int:
+    """Notes that start together are written bass first, then upwards."""
+    role, pitch = tokens.note_of(token)
+    return (BASS - role) * 128 + pitch
+
+
+_NOTE_TOKENS = np.arange(tokens.NOTE0, tokens.LEN0)
+_NOTE_ROLES, _NOTE_PITCHES = np.array([tokens.note_of(int(t)) for t in _NOTE_TOKENS]).T
+_NOTE_ORDERS = np.array([_order(int(t)) for t in _NOTE_TOKENS])
+_IN_RANGE = np.array(
+    [RANGES[int(r)][0] <= p <= RANGES[int(r)][1] for r, p in zip(_NOTE_ROLES, _NOTE_PITCHES, strict=True)]
+)
+
+
+def allowed(cursor: Cursor, meter: int, longest_silence: int) -> npt.NDArray[np.bool_]:
+    """Mask (V,) of the tokens that may follow.
+
+    `meter` is the anchor's: every bar has it. No more than `longest_silence` steps may pass without an
+    onset.
+    """
+    mask = np.zeros(tokens.VOCABULARY, dtype=np.bool_)
+    last = cursor.last
+    if last == tokens.START:
+        mask[tokens.bar_token(meter)] = True
+    elif tokens.is_bar(last):
+        mask[tokens.KEY0 : tokens.POS0] = _keys_near(cursor)
+    elif tokens.is_note(last):
+        mask[tokens.LEN0 :] = True
+    elif tokens.is_position(last):
+        mask[tokens.NOTE0 : tokens.LEN0] = _IN_RANGE
+    else:
+        full = cursor.beat_tokens >= MAX_BEAT_TOKENS - 2
+        if tokens.is_length(last) and cursor.notes_here < MAX_NOTES_AT_ONCE and not full:
+            mask[tokens.NOTE0 : tokens.LEN0] = _IN_RANGE & (_NOTE_ORDERS > cursor.order)
+        first = cursor.position + 1 if tokens.is_length(last) else 0
+        if full:
+            first = (cursor.position // STEPS_PER_QUARTER + 1) * STEPS_PER_QUARTER
+        latest = cursor.silent_since + longest_silence
+        end = min(cursor.bar_steps, max(latest, first) + 1)
+        mask[tokens.POS0 + first : tokens.POS0 + end] = True
+        if latest >= cursor.bar_steps or first >= cursor.bar_steps:
+            mask[tokens.bar_token(meter)] = True
+    return mask
+
+
+def _keys_near(cursor: Cursor) -> npt.NDArray[np.bool_]:
+    """(24,): the same key, its parallel and relative; at a phrase's start also the keys a fifth away."""
+    mask = np.ones(24, dtype=np.bool_)
+    if cursor.bar <= 0:
+        return mask
+    mask[:] = False
+    tonic, minor = cursor.tonic, cursor.minor
+    near = {(tonic, minor), (tonic, not minor), ((tonic + (3 if minor else 9)) % 12, not minor)}
+    if cursor.bar % PHRASE_BARS == 0:
+        near |= {((tonic + 7) % 12, minor), ((tonic + 5) % 12, minor)}
+    for key_tonic, key_minor in near:
+        mask[2 * key_tonic + int(key_minor)] = True
+    return mask
+
+
+def shaped(logits: Logits, cursor: Cursor, valence: float) -> Logits:
+    """Logits with the mode drawn by valence and notes drawn to the key's scale.
+
+    A bar's key is where valence is strongest heard (Gabrielsson & Lindstrom 2010: mode is the clearest cue of
+    valence), so it gets a push of its own beside the adapter: `_MODE_PULL` nats at full scale.
+    """
+    out = logits.copy()
+    if tokens.is_bar(cursor.last):
+        keys = out[tokens.KEY0 : tokens.POS0]
+        keys[0::2] += _MODE_PULL * valence
+        keys[1::2] -= _MODE_PULL * valence
+        if cursor.bar > 0:
+            keys[2 * cursor.tonic + int(cursor.minor)] += _STAY_IN_KEY
+    elif cursor.bar >= 0:
+        scale = _MINOR_SCALE if cursor.minor else _MAJOR_SCALE
+        foreign = np.array([pitch_class not in scale for pitch_class in range(12)])
+        out[tokens.NOTE0 : tokens.LEN0] -= _OUT_OF_SCALE * foreign[(_NOTE_PITCHES - cursor.tonic) % 12]
+    return out
+
+
+def draw(logits: Logits, mask: npt.NDArray[np.bool_], temperature: float, top_p: float, uniform: float) -> int:
+    """One token by nucleus sampling (Holtzman et al. 2020), decided by `uniform` in [0, 1)."""
+    choices = np.flatnonzero(mask)
+    scores = logits[choices] / temperature
+    odds = np.exp(scores - scores.max())
+    order = np.argsort(-odds, kind="stable")
+    running = np.cumsum(odds[order] / odds.sum())
+    kept = min(int(np.searchsorted(running, top_p)) + 1, len(choices))
+    index = int(np.searchsorted(running[:kept], uniform * running[kept - 1], side="right"))
+    return int(choices[order[min(index, kept - 1)]])

@@ -1,0 +1,284 @@
+"""The symbolic composer: generator, performer and synthesiser on one clock of 10 ms ticks.
+
+At each tick, in this order: affect commanded for this sample is looked up; a beat that starts within the
+tick is performed; at most `TOKENS_PER_TICK` tokens of the next beat are written; the synthesiser renders.
+All of it is a function of (anchor, seed, affect curve), so the sizes of the blocks asked for cannot matter.
+
+Three reaction times follow from where each thing is decided: sound at the next tick, notes at the next beat
+(they are written in the last `LEAD_TICKS` before it), tempo and layers at the next bar.
+
+One thread owns a composer. One composer per process at a time: SignalFlow keeps one graph.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from composer import tokens
+from composer.adapter import Adapter
+from composer.anchor import read_anchor
+from composer.errors import ComposerError
+from composer.generator import Generator, Manner
+from composer.model import Decoder
+from composer.performer import Performer
+from composer.presets import Preset
+from composer.score import TICK_SAMPLES, Beat, Note, Strike
+from composer.synth import Synth
+from composer.weights import SHIPPED, load_symbolic
+
+Block = npt.NDArray[np.float32]
+
+TOKENS_PER_TICK = 2
+LEAD_TICKS = 20
+"""A beat is written in the last 200 ms before it sounds: late enough to follow, early enough to be ready."""
+
+GUIDANCE = 2.0
+TAIL_TICKS = 1200
+"""What still rings after 12 s is below hearing: a restored synthesiser is warmed with this much."""
+
+EVENTS_KEPT = 20_000
+CURVE_KEPT = 4096
+
+_KEY_NAMES = ("C", "C sharp", "D", "E flat", "E", "F", "F sharp", "G", "A flat", "A", "B flat", "B")
+_ENSEMBLES = ("lied", "quartet")
+
+
+def create() -> SymbolicComposer:
+    """The composer on the shipped weights. What a composer process calls."""
+    return SymbolicComposer(*load_symbolic(SHIPPED))
+
+
+def create_from(folder: Path) -> SymbolicComposer:
+    """The composer on weights of your own.
+
+    Raises:
+        WeightsError: the folder holds no usable weights.
+    """
+    return SymbolicComposer(*load_symbolic(folder))
+
+
+def manner_of(preset: Preset, guidance: float = GUIDANCE) -> Manner:
+    """What the preset means to the generator."""
+    style = preset.style
+    return Manner(
+        style=(_ENSEMBLES.index(style.ensemble), style.density, style.polyphony, style.triplets),
+        meter=tokens.meter_index(preset.bar_steps, preset.compound),
+        temperature=style.temperature,
+        top_p=style.top_p,
+        guidance=guidance,
+    )
+
+
+class SymbolicComposer:
+    """One endless piece. See the module for its clock."""
+
+    latency_samples = 0
+    """A steer is heard from the first tick at or after its sample."""
+
+    def __init__(self, model: Decoder, adapter: Adapter | None) -> None:
+        self._model = model
+        self._adapter = adapter
+        self._anchor_text = ""
+        self._seed = 0
+        self._preset: Preset | None = None
+        self._generator: Generator | None = None
+        self._performer: Performer | None = None
+        self._synth: Synth | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._now = 0
+        self._next_beat_at = 0
+        self._beats: deque[Beat] = deque()
+        self._curve: deque[tuple[int, float, float]] = deque(maxlen=CURVE_KEPT)
+        self._accents: deque[int] = deque(maxlen=16)
+        self._affect = (0.0, 0.0)
+        self._ready: Block = np.zeros((0, 2), dtype=np.float32)
+        self._key = (0, False)
+        self._past: deque[tuple[tuple[float, float], tuple[Strike, ...]]] = deque(maxlen=TAIL_TICKS)
+        self._events: deque[Strike] = deque(maxlen=EVENTS_KEPT)
+
+    # -- the contract ---------------------------------------------------------------------------------
+
+    def prime(self, anchor: str, seed: int) -> None:
+        """Begin a piece, or, while one plays, take on another anchor at the next bar (`seed` is then unused).
+
+        Raises:
+            AnchorError: the text cannot be an anchor.
+        """
+        preset = read_anchor(anchor).preset
+        self._anchor_text, self._preset = anchor, preset
+        if self._generator is not None:
+            self._generator.manner = manner_of(preset)
+            return
+        self._seed = seed
+        self._generator = Generator(self._model, self._adapter, manner_of(preset), seed)
+        self._performer = Performer(preset, seed)
+        self._synth = Synth(preset, seed)
+
+    def steer(self, valence: float, arousal: float, at_sample: int) -> None:
+        """Affect from `at_sample` on. Clamped to [-1, 1]; a call with NaN is ignored.
+
+        A sample already rendered means from now on.
+        """
+        if math.isnan(valence) or math.isnan(arousal):
+            return
+        clamped = min(max(valence, -1.0), 1.0), min(max(arousal, -1.0), 1.0)
+        self._curve.append((at_sample, *clamped))
+
+    def accent(self, at_sample: int) -> None:
+        """Mark the first beat that starts at or after `at_sample`."""
+        self._accents.append(at_sample)
+
+    def render(self, n_samples: int) -> Block:
+        """The next `n_samples` of the piece, float32 (n_samples, 2).
+
+        Raises:
+            ComposerError: nothing was primed.
+        """
+        parts = [self._ready]
+        have = len(self._ready)
+        while have < n_samples:
+            parts.append(self._tick())
+            have += TICK_SAMPLES
+        block = np.concatenate(parts)
+        self._ready = block[n_samples:]
+        return block[:n_samples]
+
+    def now_playing(self) -> Mapping[str, str | float]:
+        """Style, key and tempo, for people."""
+        if self._performer is None:
+            return {}
+        tonic, minor = self._key
+        return {
+            "style": self._performer.preset.name,
+            "key": f"{_KEY_NAMES[tonic]} {'minor' if minor else 'major'}",
+            "tempo_bpm": round(self._performer.tempo_bpm, 1),
+        }
+
+    def events(self) -> tuple[Strike, ...]:
+        """What was struck, oldest first; the last `EVENTS_KEPT` of them."""
+        return tuple(self._events)
+
+    def close(self) -> None:
+        """Give the synthesiser back. The composer cannot play afterwards."""
+        if self._synth is not None:
+            self._synth.close()
+            self._synth = None
+
+    # -- one tick -------------------------------------------------------------------------------------
+
+    def _tick(self) -> Block:
+        if self._generator is None or self._performer is None or self._synth is None:
+            raise ComposerError("The composer has no anchor yet: call prime(anchor, seed) first.")
+        while self._curve and self._curve[0][0] <= self._now:
+            _, *affect = self._curve.popleft()
+            self._affect = affect[0], affect[1]
+        end = self._now + TICK_SAMPLES
+        strikes: list[Strike] = []
+        while self._next_beat_at < end:
+            strikes += self._start_beat(self._generator)
+        # Counted in samples to the next beat, never in time spent: the same on a slow machine.
+        if not self._beats and self._next_beat_at - end <= LEAD_TICKS * TICK_SAMPLES:
+            for _ in range(TOKENS_PER_TICK):
+                self._beats.extend(self._generator.advance(*self._affect))
+        self._synth.schedule(strikes)
+        self._synth.express(*self._affect)
+        self._past.append((self._affect, tuple(strikes)))
+        self._events.extend(strikes)
+        self._now = end
+        return self._synth.render_tick()
+
+    def _start_beat(self, generator: Generator) -> tuple[Strike, ...]:
+        """Perform the beat that begins at `_next_beat_at`."""
+        while not self._beats:
+            self._beats.extend(generator.advance(*self._affect))
+        beat = self._beats.popleft()
+        assert self._performer is not None and self._synth is not None and self._preset is not None
+        if beat.position == 0 and self._performer.preset != self._preset:
+            self._performer = Performer(self._preset, self._seed)
+            self._synth.change(self._preset)
+        if self._accents and self._accents[0] <= self._next_beat_at:
+            while self._accents and self._accents[0] <= self._next_beat_at:
+                self._accents.popleft()
+            self._performer.accent()
+        played = self._performer.perform(beat, *self._affect, self._next_beat_at)
+        self._key = beat.tonic, beat.minor
+        self._next_beat_at += played.length_samples
+        return played.strikes
+
+    # -- going on elsewhere ---------------------------------------------------------------------------
+
+    def state(self) -> bytes:
+        """What `restore` needs: notes, tempo and odds exactly, and the last 12 s to warm the sound with."""
+        if self._generator is None or self._performer is None:
+            raise ComposerError("There is no piece to keep yet: call prime(anchor, seed) first.")
+        meta = {
+            "anchor": self._anchor_text,
+            "seed": self._seed,
+            "now": self._now,
+            "next_beat_at": self._next_beat_at,
+            "beats": list(self._beats),
+            "curve": list(self._curve),
+            "accents": list(self._accents),
+            "affect": self._affect,
+            "ready": self._ready.tolist(),
+            "key": self._key,
+            "past": list(self._past),
+            "playing": self._performer.preset == self._preset,
+            "performer": self._performer.state(),
+        }
+        head = json.dumps(meta).encode()
+        return len(head).to_bytes(8, "little") + head + self._generator.state()
+
+    def restore(self, state: bytes) -> None:
+        """Go on with the piece `state` was taken from: the same notes at the same samples.
+
+        Oscillators that were already ringing come back in another phase, so samples agree closely, not to
+        the bit; see docs/log.md.
+
+        Raises:
+            ComposerError: `state` is not one of this composer's.
+        """
+        size = int.from_bytes(state[:8], "little")
+        try:
+            meta = json.loads(state[8 : 8 + size])
+            preset = read_anchor(meta["anchor"]).preset
+        except (ValueError, KeyError) as error:
+            raise ComposerError(f"This is not a symbolic composer's state: {error}") from error
+        self.close()
+        self._begin()
+        self._anchor_text, self._seed, self._preset = meta["anchor"], meta["seed"], preset
+        self._generator = Generator(self._model, self._adapter, manner_of(preset), self._seed)
+        self._generator.restore(state[8 + size :])
+        self._performer = Performer(preset, self._seed)
+        if meta["playing"]:
+            self._performer.restore(meta["performer"])
+        self._now, self._next_beat_at = meta["now"], meta["next_beat_at"]
+        self._beats.extend(_beat(row) for row in meta["beats"])
+        self._curve.extend((at, v, a) for at, v, a in meta["curve"])
+        self._accents.extend(meta["accents"])
+        self._affect = meta["affect"][0], meta["affect"][1]
+        self._ready = np.array(meta["ready"], dtype=np.float32).reshape(-1, 2)
+        self._key = meta["key"][0], meta["key"][1]
+        self._synth = Synth(preset, self._seed, at_sample=self._now - TICK_SAMPLES * len(meta["past"]))
+        for (valence, arousal), strikes in meta["past"]:
+            heard = tuple(Strike(*row) for row in strikes)
+            self._past.append(((valence, arousal), heard))
+            self._synth.schedule(heard)
+            self._synth.express(valence, arousal)
+            self._synth.render_tick()
+
+
+def _beat(row: list[object]) -> Beat:
+    *fields, notes = row
+    assert isinstance(notes, list)
+    return Beat(*fields, tuple(Note(*note) for note in notes))  # type: ignore[arg-type]
+

@@ -1,0 +1,102 @@
+"""Second stage: the adapter learns affect, the base frozen. `narrascore train symbolic-adapter`."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+from torch.nn import functional as F
+
+from composer.adapter import Adapter, AdapterConfig
+from composer.dataset import Dataset
+from composer.model import Decoder
+from composer.train import BATCH_ROWS, BATCH_TOKENS, base_loss
+from composer.training import (
+    Batch,
+    Checkpoint,
+    Gradients,
+    Schedule,
+    bits,
+    held_out_batches,
+    parts_of,
+    training_batch,
+)
+
+log = logging.getLogger(__name__)
+
+
+class Verdict(NamedTuple):
+    """Held-out bits per token: the claim is true < without < shuffled."""
+
+    true_curve: float
+    without: float
+    shuffled: float
+
+
+def adapted_loss(model: Decoder, adapter: Adapter, batch: Batch) -> Tensor:
+    """Mean cross-entropy in nats with the residuals of the batch's affect (eq. 7)."""
+    logits = model(batch.inputs, batch.positions, batch.styles, adapter(batch.affect))
+    return F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten())
+
+
+@torch.inference_mode()
+def verdict(model: Decoder, adapter: Adapter, batches: list[Batch]) -> Verdict:
+    """Losses with the curve that belongs to the notes, with none, and with another piece's curve."""
+
+    def mean(losses: list[float]) -> float:
+        return bits(sum(losses) / len(losses))
+
+    # Half the batch away is another piece: neighbouring rows may be one piece's halves.
+    shuffled = [replace(b, affect=b.affect.roll(len(b.affect) // 2, dims=0)) for b in batches]
+    return Verdict(
+        mean([adapted_loss(model, adapter, b).item() for b in batches]),
+        mean([base_loss(model, b).item() for b in batches]),
+        mean([adapted_loss(model, adapter, b).item() for b in shuffled]),
+    )
+
+
+def train_adapter(
+    model: Decoder,
+    pieces: Dataset,
+    run: Path,
+    steps: int,
+    seed: int,
+    peak: float = 2e-3,
+    workers: int = 2,
+    config: AdapterConfig | None = None,
+) -> tuple[Adapter, Verdict]:
+    """Train (or go on training) φ and γ in the folder `run` until `steps` are done; `model` is not changed."""
+    model.requires_grad_(False).eval()
+    torch.manual_seed(seed)
+    adapter = Adapter(config or AdapterConfig(), model.config)
+    optimizer = torch.optim.AdamW(adapter.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=0.0)
+    checkpoint = Checkpoint(run)
+    done = checkpoint.resume(adapter, optimizer)
+    schedule = Schedule(steps, peak, warmup=50)
+    gradients = Gradients(list(adapter.parameters()), workers)
+    judged = held_out_batches(pieces.held_out, BATCH_ROWS, BATCH_TOKENS)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}"), TimeRemainingColumn())
+    with Progress(*columns) as progress:
+        task = progress.add_task("adapter", total=steps, completed=done)
+        began, since = time.monotonic(), done
+        for step in range(done, steps):
+            for group in optimizer.param_groups:
+                group["lr"] = schedule.rate(step)
+            batch = training_batch(pieces.train, BATCH_ROWS, BATCH_TOKENS, seed, step)
+            loss = gradients.backward(lambda part: adapted_loss(model, adapter, part), parts_of(batch, workers))
+            torch.nn.utils.clip_grad_norm_(adapter.parameters(), 1.0)
+            optimizer.step()
+            if (step + 1) % 20 == 0:
+                rate = (step + 1 - since) * BATCH_ROWS * BATCH_TOKENS / (time.monotonic() - began)
+                progress.update(task, completed=step + 1, description=f"{bits(loss):.3f} bits")
+                checkpoint.log(step=step + 1, bits=bits(loss), tokens_per_s=round(rate))
+            if (step + 1) % 100 == 0 or step + 1 == steps:
+                checkpoint.save(step + 1, adapter, optimizer)
+                checkpoint.log(step=step + 1, **verdict(model, adapter, judged)._asdict())
+    return adapter, verdict(model, adapter, judged)

@@ -1,0 +1,57 @@
+"""The house's one-way doors: who may import whom, read from the sources."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("stream", "sensor", "composer")
+
+MEETING_PLACES = {"stream/cli.py", "stream/demo.py"}
+"""The only files of `stream` where sensor and composer come in."""
+
+FORBIDDEN = {
+    "stream": {"sensor", "composer", "tests", "bench", "examples"},
+    "sensor": {"stream", "composer", "tests", "bench", "examples"},
+    "composer": {"stream", "sensor", "tests", "bench", "examples"},
+}
+
+SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def imported_roots(path: Path) -> set[str]:
+    roots: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            roots |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute here"
+            roots.add((node.module or "").split(".")[0])
+    return roots
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_one_way(path: Path) -> None:
+    name = path.relative_to(ROOT).as_posix()
+    if name in MEETING_PLACES:
+        return
+    crossed = imported_roots(path) & FORBIDDEN[path.relative_to(ROOT).parts[0]]
+    assert not crossed, f"{name} must not import {', '.join(sorted(crossed))}"
+
+
+def test_nobody_imports_a_meeting_place() -> None:
+    for path in SOURCES:
+        name = path.relative_to(ROOT).as_posix()
+        text = path.read_text(encoding="utf-8")
+        if name not in MEETING_PLACES:
+            assert "stream.cli" not in text.replace("`stream.cli`", ""), f"{name} reaches back into the command"
+
+
+def test_importing_a_package_brings_no_framework() -> None:
+    """A package's __init__ is a docstring and __all__."""
+    for package in PACKAGES:
+        tree = ast.parse((ROOT / package / "__init__.py").read_text(encoding="utf-8"))
+        assert all(isinstance(node, ast.Expr | ast.Assign | ast.AnnAssign) for node in tree.body), package
