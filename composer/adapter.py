@@ -73,5 +73,5 @@ class AdapterStream:
     def step(self, valence: float, arousal: float) -> tuple[Tensor, ...]:
         """Residuals for the next token, each (1, 1, D)."""
         self.past = [*self.past, (valence, arousal)][-(self._adapter.config.reach + 1) :]
-        residuals = self._adapter(torch.tensor([self.past]))
+        residuals = self._adapter(torch.tensor([self.past], dtype=torch.float32))
         return tuple(r[:, -1:] for r in residuals)

@@ -62,7 +62,7 @@ def parse(path: Path, composer: str, ensemble: str) -> Score:
     Raises:
         CorpusError: the file has no bars or no notes, or partitura cannot read it.
     """
-    import partitura  # type: ignore[import-untyped]
+    import partitura
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -118,7 +118,9 @@ def catalogue(data: Path) -> list[tuple[Path, str, str]]:
     for folder, ensemble in (("lieder", "lied"), ("quartets", "quartet")):
         index = data / folder / "index.csv"
         if not index.is_file():
-            raise CorpusError(f"{index} is missing: --data must name the folder that holds lieder/ and quartets/")
+            raise CorpusError(
+                f"{index} is missing: --data must name the folder that holds lieder/ and quartets/"
+            )
         with index.open(encoding="utf-8", newline="") as lines:
             rows += [(index.parent / row["file"], row["composer"], ensemble) for row in csv.DictReader(lines)]
     return rows

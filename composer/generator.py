@@ -8,6 +8,7 @@ State is explicit and small; a generator restored from it goes on with the same 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -97,9 +98,7 @@ class Generator:
             start = index * STEPS_PER_QUARTER
             notes = tuple(self._notes) if index == here else ()
             steps = min(STEPS_PER_QUARTER, cursor.bar_steps - start)
-            beats.append(
-                Beat(cursor.bar, start, steps, cursor.bar_steps, cursor.tonic, cursor.minor, notes)
-            )
+            beats.append(Beat(cursor.bar, start, steps, cursor.bar_steps, cursor.tonic, cursor.minor, notes))
         if beats:
             self._notes = []
         return tuple(beats)
@@ -143,4 +142,4 @@ class Generator:
 
 def _longest_silence(arousal: float) -> int:
     """Steps that may pass with no onset: two bars of 4/4 at rest, a quarter in full cry."""
-    return round(STEPS_PER_QUARTER * 2.0 ** (1.6 - 1.6 * arousal))
+    return round(STEPS_PER_QUARTER * math.exp2(1.6 - 1.6 * arousal))

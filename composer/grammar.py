@@ -128,7 +128,7 @@ def allowed(cursor: Cursor, meter: int, longest_silence: int) -> npt.NDArray[np.
     else:
         full = cursor.beat_tokens >= MAX_BEAT_TOKENS - 2
         if tokens.is_length(last) and cursor.notes_here < MAX_NOTES_AT_ONCE and not full:
-            mask[tokens.NOTE0 : tokens.LEN0] = _IN_RANGE & (_NOTE_ORDERS > cursor.order)
+            mask[tokens.NOTE0 : tokens.LEN0] = _IN_RANGE & (cursor.order < _NOTE_ORDERS)
         first = cursor.position + 1 if tokens.is_length(last) else 0
         if full:
             first = (cursor.position // STEPS_PER_QUARTER + 1) * STEPS_PER_QUARTER
@@ -175,7 +175,9 @@ def shaped(logits: Logits, cursor: Cursor, valence: float) -> Logits:
     return out
 
 
-def draw(logits: Logits, mask: npt.NDArray[np.bool_], temperature: float, top_p: float, uniform: float) -> int:
+def draw(
+    logits: Logits, mask: npt.NDArray[np.bool_], temperature: float, top_p: float, uniform: float
+) -> int:
     """One token by nucleus sampling (Holtzman et al. 2020), decided by `uniform` in [0, 1)."""
     choices = np.flatnonzero(mask)
     scores = logits[choices] / temperature

@@ -103,7 +103,7 @@ def features(notes: Notes, quarters: int) -> Features:
     """Raw musical features of a score, looking ahead. `notes` (N, 4) sorted by onset."""
     quarter = np.minimum(notes[:, 0] // STEPS_PER_QUARTER, quarters - 1)
     count = np.bincount(quarter, minlength=quarters).astype(np.float64)
-    pitch_sum = np.bincount(quarter, weights=notes[:, 2].astype(np.float64), minlength=quarters)
+    pitch_sum: Array = np.bincount(quarter, notes[:, 2].astype(np.float64), quarters).astype(np.float64)
     rate = np.log2(1.0 + _ahead(count, AROUSAL_AHEAD))
     near_count, near_sum = _ahead(count, AROUSAL_AHEAD), _ahead(pitch_sum, AROUSAL_AHEAD)
     mean_pitch = float(notes[:, 2].mean())

@@ -65,8 +65,9 @@ class Block(nn.Module):
 
     def finish(self, h: Tensor, attended: Tensor) -> Tensor:
         """Add attention's output (B, heads, T, D/heads) and the feed-forward to the residual stream."""
-        h = h + self.out(attended.transpose(1, 2).flatten(2))
-        return h + self.down(F.gelu(self.up(self.norm_2(h))))
+        heard: Tensor = h + self.out(attended.transpose(1, 2).flatten(2))
+        fed: Tensor = self.down(F.gelu(self.up(self.norm_2(heard))))
+        return heard + fed
 
 
 def rotate(x: Tensor, turns: Tensor) -> Tensor:

@@ -47,5 +47,7 @@ class NGram:
     def bits_per_token(self, tokens: IntArray) -> float:
         row = tokens.tolist()
         reach = self._order - 1
-        total = sum(math.log2(self.odds(tuple(row[max(i - reach, 0) : i]), row[i])) for i in range(1, len(row)))
+        total = sum(
+            math.log2(self.odds(tuple(row[max(i - reach, 0) : i]), row[i])) for i in range(1, len(row))
+        )
         return -total / (len(row) - 1)

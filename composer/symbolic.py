@@ -17,6 +17,7 @@ import math
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -79,8 +80,8 @@ def manner_of(preset: Preset, guidance: float = GUIDANCE) -> Manner:
 class SymbolicComposer:
     """One endless piece. See the module for its clock."""
 
-    latency_samples = 0
-    """A steer is heard from the first tick at or after its sample."""
+    latency_samples = Synth.latency_samples
+    """A steer is heard from the first tick at or after its sample, later by the limiter's look-ahead."""
 
     def __init__(self, model: Decoder, adapter: Adapter | None) -> None:
         self._model = model
@@ -126,11 +127,13 @@ class SymbolicComposer:
     def steer(self, valence: float, arousal: float, at_sample: int) -> None:
         """Affect from `at_sample` on. Clamped to [-1, 1]; a call with NaN is ignored.
 
-        A sample already rendered means from now on.
+        A sample already rendered means from now on; one before an earlier call's means from that one's on.
         """
         if math.isnan(valence) or math.isnan(arousal):
             return
         clamped = min(max(valence, -1.0), 1.0), min(max(arousal, -1.0), 1.0)
+        if self._curve:
+            at_sample = max(at_sample, self._curve[-1][0])
         self._curve.append((at_sample, *clamped))
 
     def accent(self, at_sample: int) -> None:
@@ -268,7 +271,7 @@ class SymbolicComposer:
         self._affect = meta["affect"][0], meta["affect"][1]
         self._ready = np.array(meta["ready"], dtype=np.float32).reshape(-1, 2)
         self._key = meta["key"][0], meta["key"][1]
-        self._synth = Synth(preset, self._seed, at_sample=self._now - TICK_SAMPLES * len(meta["past"]))
+        self._synth = Synth(preset, self._seed, start_sample=self._now - TICK_SAMPLES * len(meta["past"]))
         for (valence, arousal), strikes in meta["past"]:
             heard = tuple(Strike(*row) for row in strikes)
             self._past.append(((valence, arousal), heard))
@@ -277,8 +280,5 @@ class SymbolicComposer:
             self._synth.render_tick()
 
 
-def _beat(row: list[object]) -> Beat:
-    *fields, notes = row
-    assert isinstance(notes, list)
-    return Beat(*fields, tuple(Note(*note) for note in notes))  # type: ignore[arg-type]
-
+def _beat(row: list[Any]) -> Beat:
+    return Beat._make([*row[:-1], tuple(Note(*note) for note in row[-1])])

@@ -129,17 +129,19 @@ def meter_index(bar_steps: int, compound: bool) -> int:
 
 @dataclass(frozen=True)
 class Encoded:
-    """One piece as tokens: `tokens` (T,), `positions` (T,) step in the bar, `beats` (T,) quarter since the start."""
+    """One piece: `tokens` (T,), `positions` (T,) step in the bar, `beats` (T,) quarter since the start."""
 
     tokens: IntArray
     positions: IntArray
     beats: IntArray
 
 
-def encode(notes: npt.NDArray[np.int32], bars: npt.NDArray[np.int32], keys: IntArray, compound: bool) -> Encoded:
+def encode(
+    notes: npt.NDArray[np.int32], bars: npt.NDArray[np.int32], keys: IntArray, compound: bool
+) -> Encoded:
     """Tokens of a score.
 
-    `notes` (N, 4) and `bars` (B, 2) as in `composer.corpus.Score`; `keys` (B,) holds 2 * tonic + minor per bar.
+    `notes` (N, 4) and `bars` (B, 2) as in `composer.corpus.Score`; `keys` (B,) holds 2 * tonic + minor.
     Bars longer than `MAX_BAR_STEPS` must have been split.
     """
     rows: list[tuple[int, int, int]] = []

@@ -80,7 +80,12 @@ def train_base(
     gradients = Gradients(list(model.parameters()), workers)
     judged = held_out_batches(pieces.held_out, BATCH_ROWS, BATCH_TOKENS)
     log.info("%d training tokens, %d held out", len(pieces.train.tokens), len(pieces.held_out.tokens))
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns) as progress:
         task = progress.add_task("training", total=steps, completed=done)
         began, since = time.monotonic(), done

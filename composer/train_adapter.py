@@ -71,7 +71,7 @@ def train_adapter(
     workers: int = 2,
     config: AdapterConfig | None = None,
 ) -> tuple[Adapter, Verdict]:
-    """Train (or go on training) φ and γ in the folder `run` until `steps` are done; `model` is not changed."""
+    """Train (or go on training) φ and γ in the folder `run` until `steps` are done; `model` stays."""
     model.requires_grad_(False).eval()
     torch.manual_seed(seed)
     adapter = Adapter(config or AdapterConfig(), model.config)
@@ -81,7 +81,12 @@ def train_adapter(
     schedule = Schedule(steps, peak, warmup=50)
     gradients = Gradients(list(adapter.parameters()), workers)
     judged = held_out_batches(pieces.held_out, BATCH_ROWS, BATCH_TOKENS)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns) as progress:
         task = progress.add_task("adapter", total=steps, completed=done)
         began, since = time.monotonic(), done
@@ -89,7 +94,9 @@ def train_adapter(
             for group in optimizer.param_groups:
                 group["lr"] = schedule.rate(step)
             batch = training_batch(pieces.train, BATCH_ROWS, BATCH_TOKENS, seed, step)
-            loss = gradients.backward(lambda part: adapted_loss(model, adapter, part), parts_of(batch, workers))
+            loss = gradients.backward(
+                lambda part: adapted_loss(model, adapter, part), parts_of(batch, workers)
+            )
             torch.nn.utils.clip_grad_norm_(adapter.parameters(), 1.0)
             optimizer.step()
             if (step + 1) % 20 == 0:

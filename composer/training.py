@@ -53,7 +53,9 @@ class Batch:
     affect: Tensor
 
 
-def window(split: Split, starts: np.ndarray[tuple[int], np.dtype[np.int64]], length: int, shifts: Tensor) -> Batch:
+def window(
+    split: Split, starts: np.ndarray[tuple[int], np.dtype[np.int64]], length: int, shifts: Tensor
+) -> Batch:
     """Cut stretches of `length` tokens at `starts` and transpose row r by `shifts[r]` - 5 semitones."""
     index = starts[:, None] + np.arange(length + 1)
     rows = _TRANSPOSE[shifts[:, None], torch.from_numpy(split.tokens[index])]

@@ -59,7 +59,9 @@ def read_card(folder: Path = SHIPPED) -> Card:
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise WeightsError(f"{path} cannot be read ({error.strerror}): reinstall, or train with 'narrascore train symbolic'.") from error
+        raise WeightsError(
+            f"{path} cannot be read ({error.strerror}): reinstall, or train with 'narrascore train symbolic'."
+        ) from error
     except ValueError as error:
         raise WeightsError(f"{path} is not JSON: a model card was expected.") from error
     if not isinstance(card, dict) or not {"model", "files"} <= card.keys():
@@ -75,7 +77,9 @@ def _fill(module: nn.Module, folder: Path, name: str, card: Card) -> None:
         raise WeightsError(f"{path} cannot be read ({error.strerror}).") from error
     expected, found = card["files"].get(name), hashlib.sha256(blob).hexdigest()
     if found != expected:
-        raise WeightsError(f"{path} is not the file its card names: sha256 {expected} was expected, not {found}.")
+        raise WeightsError(
+            f"{path} is not the file its card names: sha256 {expected} was expected, not {found}."
+        )
     try:
         module.load_state_dict({key: value.float() for key, value in load(blob).items()})
     except (SafetensorError, RuntimeError) as error:
@@ -93,10 +97,16 @@ def load_symbolic(folder: Path = SHIPPED) -> tuple[Decoder, Adapter | None]:
         config = ModelConfig(**{**card["model"], "style_sizes": tuple(card["model"]["style_sizes"])})
         adapter_config = card.get("adapter")
         if adapter_config is not None:
-            adapter_config = AdapterConfig(**{**adapter_config, "dilations": tuple(adapter_config["dilations"])})
+            adapter_config = AdapterConfig(
+                **{**adapter_config, "dilations": tuple(adapter_config["dilations"])}
+            )
     except (TypeError, KeyError) as error:
-        raise WeightsError(f"{folder / CARD} describes a model this version does not know: {error}") from error
-    with torch.random.fork_rng(devices=[]):  # building a module draws random weights: leave the caller's stream alone
+        raise WeightsError(
+            f"{folder / CARD} describes a model this version does not know: {error}"
+        ) from error
+    with torch.random.fork_rng(
+        devices=[]
+    ):  # building a module draws random weights: leave the caller's stream alone
         base = Decoder(config)
         adapter = Adapter(adapter_config, config) if adapter_config is not None else None
     _fill(base, folder, BASE, card)

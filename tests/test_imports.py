@@ -47,7 +47,9 @@ def test_nobody_imports_a_meeting_place() -> None:
         name = path.relative_to(ROOT).as_posix()
         text = path.read_text(encoding="utf-8")
         if name not in MEETING_PLACES:
-            assert "stream.cli" not in text.replace("`stream.cli`", ""), f"{name} reaches back into the command"
+            assert "stream.cli" not in text.replace("`stream.cli`", ""), (
+                f"{name} reaches back into the command"
+            )
 
 
 def test_importing_a_package_brings_no_framework() -> None:

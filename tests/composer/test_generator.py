@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.composer import tiny
 
 from composer.errors import ComposerError
 from composer.generator import Generator, Manner
 from composer.grammar import MAX_BEAT_TOKENS, RANGES
 from composer.score import Beat
+from tests.composer import tiny
 
 MANNER = Manner(style=(0, 1, 1, 0), meter=5)
 
@@ -21,7 +21,7 @@ def test_beats_follow_one_another_without_a_hole() -> None:
     beats = write(Generator(tiny.decoder(), tiny.adapter(), MANNER, seed=4), 1500)
     assert len(beats) > 40
     for place, beat in enumerate(beats):
-        assert (beat.bar, beat.position) == divmod(place, 4)[:1] + (place % 4 * 12,)
+        assert (beat.bar, beat.position) == (place // 4, place % 4 * 12)
         assert beat.bar_steps == 48 and beat.steps == 12
         for note in beat.notes:
             low, high = RANGES[note.role]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from tests.composer import tiny
 
 from composer import labels
+from tests.composer import tiny
 
 
 def test_minor_pieces_are_labelled_below_major_ones() -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import torch
+
 from tests.composer import tiny
 
 
-def random_stream(length: int, seed: int = 3) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+def random_stream(
+    length: int, seed: int = 3
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
     tokens = torch.randint(0, tiny.CONFIG.vocabulary, (1, length), generator=generator)
     positions = torch.randint(0, tiny.CONFIG.bar_steps, (1, length), generator=generator)

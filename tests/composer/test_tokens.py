@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.composer import tiny
 
 from composer import labels, tokens
 from composer.score import LEAD
+from tests.composer import tiny
 
 
 def test_every_token_is_of_exactly_one_kind() -> None:

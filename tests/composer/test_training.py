@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.composer import tiny
 
 from composer import corpus, dataset, train, train_adapter
 from composer.corpus import Score
 from composer.errors import CorpusError
 from composer.ngram import NGram
+from tests.composer import tiny
 
 
 @pytest.fixture
@@ -46,7 +46,9 @@ def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("small")
 def test_both_stages_learn_and_the_base_stays_frozen(tmp_path: Path) -> None:
     model, pieces, before = train.train_base(tmp_path, tmp_path / "a", 1, seed=3, config=tiny.CONFIG)
-    model, pieces, after = train.train_base(tmp_path, tmp_path / "b", 120, seed=3, config=tiny.CONFIG, peak=1e-2)
+    model, pieces, after = train.train_base(
+        tmp_path, tmp_path / "b", 120, seed=3, config=tiny.CONFIG, peak=1e-2
+    )
     assert after < before - 1.0
     frozen = model.token.weight.detach().clone()
     adapter, verdict = train_adapter.train_adapter(model, pieces, tmp_path / "c", 60, seed=3, peak=1e-2)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.composer import tiny
 
 from composer import weights
 from composer.errors import WeightsError
+from tests.composer import tiny
 
 
 @pytest.fixture

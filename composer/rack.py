@@ -1,0 +1,154 @@
+"""The rack: the SignalFlow graph. Pools of voices, four section strips, effects, one output.
+
+    lead ────────┬─ low-pass ─┬─────────────────────────┐
+    harmony ─────┼─ low-pass ─┼─ chorus ────────────────┤
+    bass ────────┼─ low-pass ─┤                         ├─ width ─ high-pass ─ compressor ─ gain ─ out
+    drums ───────┘            ├─ echo (lead) ───────────┤
+                              └─ diffusers ─ network ───┘   (reverb)
+
+The graph is built once and never changes; everything that moves is a value (`Settings`). SignalFlow allows
+one graph in a process at a time: `close()` frees it for the next.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+import signalflow as sf
+
+from composer.bank import Bank
+from composer.presets import SECTIONS
+from composer.score import SAMPLE_RATE_HZ, TICK_SAMPLES
+from composer.voices import Pool, make_voice
+
+VOICES = {"lead": 8, "harmony": 14, "bass": 5, "drums": 10}
+"""Voices of each section: the fixed pool."""
+GRID_SAMPLES = 96
+"""Notes start on this grid: 2 ms."""
+
+_GLIDE_S = 0.006
+_ECHO_S = (0.36, 0.48)
+_ECHO_FEEDBACK = 0.38
+_DIFFUSERS_S = ((0.0127, 0.0139), (0.0089, 0.0071))
+_SPREADER_S = (0.0053, 0.0067)
+_AIR_HZ = 1100.0
+_WET_GAIN = 3.0
+"""Brings the delay network's output to about the level of its input."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything about the mix that moves, in plain units."""
+
+    gain: float
+    lead_hz: float
+    harmony_hz: float
+    bass_hz: float
+    drums_hz: float
+    reverb: float
+    decay: float
+    echo: float
+    chorus: float
+    air: float
+    """How much more there is above `_AIR_HZ`, as a factor minus one."""
+    width: float
+    vibrato: float
+    """Depth as a fraction of the pitch."""
+    vibrato_hz: float
+
+
+_GLIDING = ("gain", "reverb", "echo", "chorus", "air")
+
+
+def _c(value: float) -> sf.Constant:
+    return sf.Constant(value)
+
+
+def _sides(left: float, right: float) -> sf.Node:
+    """A value for each side."""
+    return sf.ChannelArray([_c(left), _c(right)])
+
+
+def _filter(source: sf.Node, kind: str, cutoff_hz: sf.Node) -> sf.Node:
+    return sf.SVFilter(source, kind, cutoff_hz, _c(0.0))
+
+
+class Rack:
+    """Owns the process's audio graph. Every call from one thread."""
+
+    def __init__(self, bank: Bank, seed: int) -> None:
+        self._graph = sf.AudioGraph(output_device=sf.AudioOut_Dummy(2, TICK_SAMPLES), start=False)
+        self._graph.sample_rate = SAMPLE_RATE_HZ
+        self._values: dict[str, sf.Constant] = {f.name: sf.Constant(0.0) for f in fields(Settings)}
+        self._values["vibrato_hz"].set_value(5.0)
+        self._last: dict[str, float] = {}
+        self._blocks = {n: sf.Buffer(2, n) for n in range(GRID_SAMPLES, TICK_SAMPLES + 1, GRID_SAMPLES)}
+        self._silence = sf.Buffer(2, 16)
+        value = self._values
+        vibrato = sf.SineLFO(value["vibrato_hz"], _c(-1.0), _c(1.0)) * value["vibrato"]
+        self.pools: dict[str, Pool] = {}
+        strips: dict[str, sf.Node] = {}
+        for name in SECTIONS:
+            bend = vibrato if name == "lead" else None
+            voices = [make_voice(bend, self._silence, name != "drums") for _ in range(VOICES[name])]
+            # The silence keeps the mixer stereo while no voice is plugged in.
+            mixer = sf.Sum([sf.ChannelArray([sf.Constant(0.0), sf.Constant(0.0)])])
+            self.pools[name] = Pool(voices, mixer, bank, seed)
+            strips[name] = _filter(mixer, "low_pass", value[f"{name}_hz"])
+        output = self._mix(strips)
+        self._graph.play(output)
+        self._open = True
+
+    def _mix(self, strips: dict[str, sf.Node]) -> sf.Node:
+        value = self._values
+        coefficient = _c(math.exp(-1.0 / (_GLIDE_S * SAMPLE_RATE_HZ)))
+        glide = {name: sf.Smooth(value[name], coefficient) for name in _GLIDING}
+        lead, harmony, bass, drums = (strips[name] for name in SECTIONS)
+
+        sway = sf.ChannelArray(
+            [sf.SineLFO(_c(0.31), _c(0.007), _c(0.0115)), sf.SineLFO(_c(0.23), _c(0.0085), _c(0.013))]
+        )
+        chorus = sf.OneTapDelay(harmony, sway, 0.05) * glide["chorus"]
+
+        tap = sf.OneTapDelay(lead * glide["echo"], _sides(*_ECHO_S), 0.6)
+        echo = sf.CombDelay(tap, _sides(*_ECHO_S), _c(_ECHO_FEEDBACK), 0.6)
+        echo_soft = _filter(echo, "low_pass", _c(2200.0))
+
+        send = lead + harmony * _c(0.9) + bass * _c(0.12) + drums * _c(0.35) + echo_soft * _c(0.5)
+        wet = _filter(send * glide["reverb"], "high_pass", _c(140.0))
+        for left, right in _DIFFUSERS_S:
+            wet = sf.AllpassDelay(wet, _sides(left, right), _c(0.6), 0.05)
+        wet = sf.FeedbackDelayNetwork(wet, 8, value["decay"], _c(0.3), _c(1.0), _c(0.0), 0.11)
+        wet = sf.AllpassDelay(wet, _sides(*_SPREADER_S), _c(0.5), 0.05)
+        wet = _filter(wet, "low_pass", _c(5200.0))
+
+        whole = lead + harmony + bass + drums + chorus + echo_soft + wet * _c(_WET_GAIN)
+        # A shelf by addition: what is above the corner, once more. It opens with arousal.
+        open_up = whole + _filter(whole, "high_pass", _c(_AIR_HZ)) * glide["air"]
+        wide = sf.StereoWidth(open_up, value["width"])
+        clean = _filter(wide, "high_pass", _c(32.0))
+        return sf.Compressor(clean, _c(0.16), _c(2.0), _c(0.02), _c(0.25)) * glide["gain"]
+
+    def set(self, settings: Settings) -> None:
+        """Move the mix there; gains glide inside the graph, the rest within the next block."""
+        for field in fields(settings):
+            wanted = float(getattr(settings, field.name))
+            if self._last.get(field.name) != wanted:
+                self._last[field.name] = wanted
+                self._values[field.name].set_value(wanted)
+
+    def render(self, samples: int) -> npt.NDArray[np.float32]:
+        """The next `samples` (a multiple of GRID_SAMPLES, at most a tick), shape (2, samples), valid until
+        the next call."""
+        block = self._blocks[samples]
+        self._graph.render_to_buffer(block)
+        return np.asarray(block.data, dtype=np.float32)
+
+    def close(self) -> None:
+        """Free the process's graph. May be called twice."""
+        if self._open:
+            self._open = False
+            self._graph.destroy()
