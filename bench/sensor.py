@@ -150,7 +150,7 @@ def cut_figures(eye: Eye, folder: Path) -> list[Figure]:
     """F1 on splices at three rates, and false cuts on pans, flashes and fades."""
     shots: list[Shot] = []
     stills = []
-    bunny = []
+    bunny: list[npt.NDArray[np.uint8]] = []
     for name, inner in CLIPS.items():
         pictures = list(frames_of(folder / name))
         bounds = [0, *inner, len(pictures)]
@@ -184,10 +184,11 @@ def run() -> list[Figure]:
         what = f"probe: {axis} r, grouped 10-fold (95 %: {found['r_low']:.2f} to {found['r_high']:.2f})"
         figures.append(above(what, found["r"], "", bound))
         figures += [Figure(f"probe: {axis} {name}", found[name.lower()], "") for name in ("CCC", "MAE")]
-    for preset, bound in zip(PRESETS, (None, 1.5, 0.6), strict=True):
+    bounds = {"balanced": 1.5, "reactive": 0.6}
+    for preset in PRESETS:
         lag = sensor_lag_s(preset, 4)
         what = f"window: 63 % of a step, {preset}, 4 readings a second"
-        figures.append(Figure(what, lag, "s") if bound is None else below(what, lag, "s", bound))
+        figures.append(below(what, lag, "s", bounds[preset]) if preset in bounds else Figure(what, lag, "s"))
         figures.append(Figure(f"window: the same at a cut, {preset}", sensor_lag_s(preset, 4, cut=True), "s"))
     folder = clip_folder()
     if folder is not None:

@@ -104,7 +104,7 @@ _DRUMS: tuple[Drum, ...] = (
          noise_hz=(80.0, 900.0), noise_s=0.01),
     Drum("kick_deep", 36, -2.0, 0.5, body=1.0, body_hz=(190.0, 47.0), bend_s=0.03, body_s=0.16, noise=0.2,
          noise_hz=(200.0, 2500.0), noise_s=0.006),
-    Drum("snare_dusty", 38, -1.0, 0.35, body=0.5, body_hz=(230.0, 180.0), body_s=0.06, noise=1.0,
+    Drum("snare_dusty", 38, -4.0, 0.35, body=0.5, body_hz=(230.0, 180.0), body_s=0.06, noise=1.0,
          noise_hz=(400.0, 3200.0), noise_s=0.075),
     Drum("snare_gated", 38, -5.0, 0.5, body=0.8, body_hz=(240.0, 175.0), body_s=0.08, noise=0.8,
          noise_hz=(350.0, 2800.0), noise_s=0.16, gate_s=0.17, width=0.7),

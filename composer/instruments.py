@@ -231,7 +231,7 @@ _PATCHES: tuple[Patch, ...] = (
     Struck("grand_piano", Envelope(0.001, 0.14, 4600.0, 0.45, 1.6), 0, partials=36, rolloff=1.0, soft=10.0,
            stiffness=3.5e-4, decay_s=1.3, damping=0.6, thump=0.35, thump_hz=900.0, detune_cents=1.0,
            pluck=0.12),
-    Struck("e_piano", Envelope(0.002, 0.2, 3000.0, 0.4, 2.0), 4, ratios=_TINE, decay_s=1.4,
+    Struck("e_piano", Envelope(0.002, 0.2, 4000.0, 0.4, 2.0), 4, ratios=_TINE, decay_s=1.4,
            detune_cents=2.5, thump=0.12, thump_hz=900.0, spread=0.6),
     Struck("nylon_guitar", Envelope(0.001, 0.14, 3400.0, 0.4, 1.3), 24, low=38, high=90, partials=26,
            rolloff=1.1, soft=9.0, pluck=0.19, decay_s=0.75, damping=0.75, thump=0.3, thump_hz=500.0,

@@ -188,10 +188,10 @@ LOFI = Preset(
         Part(UPPER, "e_piano", "harmony"),
         Part(UPPER, "warm_pad", "harmony", gain_db=-8.0, above=-0.2, figure="pad"),
         Part(MIDDLE, "e_piano", "harmony", gain_db=-1.0),
-        Part(BASS, "round_bass", "bass", gain_db=1.0),
+        Part(BASS, "round_bass", "bass", gain_db=-2.5),
     ),
     groove=Groove("lofi", swing=0.45, swing_unit=3, accent=("cymbal",)),
-    mix=Mix(trim_db=-0.4, cutoff_hz=2600.0, reverb=0.2, decay=0.72, chorus=0.35, echo=0.1, humanise_ms=11.0),
+    mix=Mix(trim_db=-0.4, cutoff_hz=3200.0, reverb=0.2, decay=0.72, chorus=0.35, echo=0.1, humanise_ms=11.0),
     drone="sub_bass",
 )
 
@@ -301,7 +301,7 @@ JAZZ = Preset(
         Part(LEAD, "vibes", "lead", gain_db=-5.0, above=0.3),
         Part(UPPER, "grand_piano", "harmony"),
         Part(MIDDLE, "grand_piano", "harmony", gain_db=-1.0),
-        Part(BASS, "upright_bass", "bass", gain_db=1.5),
+        Part(BASS, "upright_bass", "bass", gain_db=-0.5),
     ),
     groove=Groove("jazz", swing=0.85, swing_unit=6, enters_above=-0.7, accent=("cymbal",)),
     mix=Mix(trim_db=-0.6, cutoff_hz=4000.0, reverb=0.22, decay=0.74, humanise_ms=8.0),

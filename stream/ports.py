@@ -7,11 +7,13 @@ real ones in, tests hand in scripted ones. Affect crosses as plain floats in [-1
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from av import VideoFrame
+
+if TYPE_CHECKING:
+    from av import VideoFrame
 
 SAMPLE_RATE_HZ = 48_000
 CHANNELS = 2

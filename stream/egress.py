@@ -1,0 +1,172 @@
+"""The session's outgoing music: one thread, one clock, one encode, any number of listeners."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from stream.clock import Clock
+from stream.level_meter import LevelMeter, Levels
+from stream.listener_track import ListenerTrack
+from stream.opus import OpusEncoder, OpusPacket
+from stream.pacer import Pacer
+from stream.playout import GAIN_RAMP_S, PLAYOUT_SAMPLES, Playout, Source
+from stream.ports import SAMPLE_RATE_HZ, Block
+from stream.precedence import put_music_first
+
+log = logging.getLogger(__name__)
+
+MAX_HANDOVER = 8
+"""Packets that may wait for a blocked event loop; then the oldest is dropped."""
+FADE_OUT_S = GAIN_RAMP_S + 3 * PLAYOUT_SAMPLES / SAMPLE_RATE_HZ
+
+
+class PlayedBlock(NamedTuple):
+    """A block as it left: `ring_sample` is the ring index of its first sample, `pts` the sample clock its
+    packet carries, `t_s` the monotonic clock when it was handed out. `block` is not to be written to."""
+
+    block: Block
+    ring_sample: int
+    pts: int
+    t_s: float
+
+
+Tap = Callable[[PlayedBlock], None]
+"""Called on the egress thread for every block: return at once, never raise."""
+
+
+class Egress:
+    """Takes a block every 20 ms from `source`, never waiting for it, and sends it to every listener."""
+
+    def __init__(
+        self,
+        source: Source,
+        clock: Clock,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        name: str,
+        bit_rate: int,
+        refill_samples: int,
+    ) -> None:
+        self._clock = clock
+        self._loop = loop
+        self._name = name
+        self._playout = Playout(source, refill_samples)
+        self._meter = LevelMeter(SAMPLE_RATE_HZ)
+        self._encoder = OpusEncoder(bit_rate)
+        self._pacer = Pacer(clock(), PLAYOUT_SAMPLES, SAMPLE_RATE_HZ)
+        self._taps: tuple[Tap, ...] = ()
+        self._tracks: set[ListenerTrack] = set()  # event loop only
+        self._has_listeners = False
+        self._handover: deque[OpusPacket] = deque(maxlen=MAX_HANDOVER)
+        self._handover_due = False
+        self._volume = 1.0
+        self._muted = False
+        self._leaving = False
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"egress-{name}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    # What a session may ask, from the event loop.
+
+    def add_listener(self, track: ListenerTrack) -> None:
+        self._tracks.add(track)
+        self._has_listeners = True
+
+    def remove_listener(self, track: ListenerTrack) -> None:
+        self._tracks.discard(track)
+        self._has_listeners = bool(self._tracks)
+
+    def add_tap(self, tap: Tap) -> None:
+        """Hand every block that leaves to `tap` too (recording, measuring)."""
+        self._taps = (*self._taps, tap)
+
+    def remove_tap(self, tap: Tap) -> None:
+        self._taps = tuple(t for t in self._taps if t != tap)
+
+    def set_gain(self, volume: float, muted: bool) -> None:
+        """`volume` in [0, 1]; the change is faded."""
+        self._volume, self._muted = volume, muted
+        self._aim()
+
+    def _aim(self) -> None:
+        # Loudness is closer to the square of a slider than to the slider.
+        self._playout.target_gain = 0.0 if self._muted or self._leaving else self._volume**2
+
+    @property
+    def pts(self) -> int:
+        """The sample clock of the next packet."""
+        return self._pacer.next_sample
+
+    @property
+    def state(self) -> str:
+        return self._playout.state
+
+    @property
+    def underruns(self) -> int:
+        return self._playout.underruns
+
+    @property
+    def played_s(self) -> float:
+        return self._playout.played_samples / SAMPLE_RATE_HZ
+
+    @property
+    def skipped_blocks(self) -> int:
+        return self._pacer.skipped_blocks
+
+    def levels(self) -> Levels:
+        return self._meter.levels()
+
+    async def fade_out(self) -> None:
+        """Turn the music down to nothing, for good; returns when it is silent."""
+        self._leaving = True
+        self._aim()
+        if self._thread.is_alive() and not self._playout.silent:
+            await asyncio.sleep(FADE_OUT_S)
+
+    def close(self) -> None:
+        """End the thread (within one block). Idempotent."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    # Everything below runs on the egress thread, but for `_hand_over`.
+
+    def _run(self) -> None:
+        put_music_first()
+        while not self._stop.is_set():
+            wait_s = self._pacer.wait_s(self._clock())
+            if wait_s > 0 and self._stop.wait(wait_s):
+                return
+            self.step()
+
+    def step(self) -> None:
+        """One block, now."""
+        now_s = self._clock()
+        pts = self._pacer.advance(now_s)
+        block, ring_sample = self._playout.next_block()
+        self._meter.add(block)
+        for tap in self._taps:
+            tap(PlayedBlock(block, ring_sample, pts, now_s))
+        if self._has_listeners:
+            self._handover.append(self._encoder.encode(block, pts))
+            # One call however many packets wait: a blocked loop must not pile up calls.
+            if not self._handover_due:
+                self._handover_due = True
+                try:
+                    self._loop.call_soon_threadsafe(self._hand_over)
+                except RuntimeError:  # the loop has been closed under us
+                    self._stop.set()
+
+    def _hand_over(self) -> None:
+        self._handover_due = False
+        while self._handover:
+            packet = self._handover.popleft()
+            for track in self._tracks:
+                track.push(packet)

@@ -1,0 +1,95 @@
+// How the session is doing, in a few numbers and words.
+
+const RATE_OVER_S = 5;
+const TROUBLE_OVER_S = 30;
+const ENOUGH_READINGS_HZ = 4;
+
+const VIDEO = { none: "none yet", live: "live", gone: "gone" };
+
+export class Health {
+  #list;
+  #rows = new Map();
+  #advice;
+  #counts = []; // {t, readings, underruns}, over the last TROUBLE_OVER_S
+
+  /** `list` is the <dl> to fill, `advice` the paragraph that sums it up. */
+  constructor(list, advice) {
+    this.#list = list;
+    this.#advice = advice;
+  }
+
+  /** Takes one telemetry message: cheap, ten times a second. */
+  add({ t_s, video, audio }) {
+    if (this.#counts.length && t_s < this.#counts.at(-1).t) this.#counts = []; // the session began anew
+    this.#counts.push({ t: t_s, readings: video.readings, underruns: audio.underruns });
+    while (this.#counts[0].t < t_s - TROUBLE_OVER_S) this.#counts.shift();
+  }
+
+  /** Brings the words up to date. `networkMs` is the network's part of the delay, or null when not listening. */
+  say(message, networkMs) {
+    const { video, audio, composer, reading, t_s } = message;
+    const live = video.state === "live";
+    this.#row("Picture", live ? `${video.width} × ${video.height}` : VIDEO[video.state], live ? "good" : "idle");
+    const rate = this.#rate();
+    const dry = audio.underruns - (this.#counts[0]?.underruns ?? audio.underruns);
+    this.#row("Readings", live ? `${rate.toFixed(1)} / s` : "–", !live ? "idle" : rate >= ENOUGH_READINGS_HZ ? "good" : "fair");
+    this.#row("Reading age", live && reading ? `${Math.round((t_s - reading.t_s) * 1000)} ms` : "–");
+    this.#row("Music", audio.state, audio.state === "playing" ? "good" : "fair");
+    this.#row("Composer", composerWords(composer), composer.state === "playing" ? "good" : "fair");
+    this.#row("Buffer", `${Math.round(audio.buffer_ms)} ms`);
+    this.#row("To your ear", networkMs === null ? "–" : `${Math.round(networkMs + audio.buffer_ms)} ms`);
+    this.#row("Underruns", String(audio.underruns), dry === 0 ? "good" : "fair");
+    this.#row("Listeners", String(audio.listeners));
+    const advice = this.#sum(message, rate, dry);
+    if (this.#advice.textContent !== advice) this.#advice.textContent = advice;
+  }
+
+  #sum({ video, composer, t_s }, rate, dry) {
+    if (composer.state === "failed") return "The composer has failed: restart the service. Its log says why.";
+    if (composer.state === "restarting") return "The composer is starting again and goes on where it was.";
+    if (dry > 0) {
+      return `The music ran dry ${dry === 1 ? "once" : `${dry} times`} in the last ${TROUBLE_OVER_S} s. This machine is short of time: close something heavy.`;
+    }
+    if (video.state === "none") return "No picture yet: the music plays from a neutral mood.";
+    if (video.state === "gone") return "The picture has stopped: the mood drifts to neutral.";
+    const settled = t_s - this.#counts[0].t > RATE_OVER_S;
+    if (settled && rate < ENOUGH_READINGS_HZ) {
+      return "The picture is read less often than it should be, so the mood follows late. Close something heavy.";
+    }
+    return "All is well.";
+  }
+
+  #rate() {
+    const last = this.#counts.at(-1);
+    const first = this.#counts.find(({ t }) => t >= last.t - RATE_OVER_S);
+    return last && last.t > first.t ? (last.readings - first.readings) / (last.t - first.t) : 0;
+  }
+
+  #row(name, text, mark = "") {
+    let value = this.#rows.get(name);
+    if (!value) {
+      const row = document.createElement("div");
+      const term = document.createElement("dt");
+      value = document.createElement("dd");
+      term.textContent = name;
+      row.append(term, value);
+      this.#list.append(row);
+      this.#rows.set(name, value);
+    }
+    if (value.textContent !== text) value.textContent = text;
+    value.dataset.mark = mark;
+  }
+}
+
+function composerWords({ state, restarts }) {
+  if (restarts === 0) return state;
+  return `${state}, ${restarts === 1 ? "1 restart" : `${restarts} restarts`}`;
+}
+
+/** What is playing: "neoclassical · A minor · 84 bpm". */
+export function playingWords({ state, style, key, tempo_bpm }) {
+  if (state === "failed") return "The composer has failed. Restart the service; its log says why.";
+  if (state === "starting") return "The composer is warming up";
+  const parts = [style, key, tempo_bpm ? `${Math.round(tempo_bpm)} bpm` : ""];
+  return parts.filter(Boolean).join(" · ") || "Music";
+}

@@ -1,0 +1,55 @@
+// Volume, mute and hold: settings of the session, for every listener.
+
+const SEND_EVERY_MS = 80;
+
+export class Sound {
+  #send;
+  #fail;
+  #volume = document.getElementById("volume");
+  #said = document.getElementById("volume-said");
+  #timer = 0;
+
+  /** `send(message)` asks the server; `fail(words)` shows the user why it did not work. */
+  constructor(send, fail) {
+    this.#send = send;
+    this.#fail = fail;
+    this.#volume.addEventListener("input", () => {
+      this.#words();
+      this.#timer ||= setTimeout(() => {
+        this.#timer = 0;
+        this.#ask({ type: "volume", value: Number(this.#volume.value) / 100 });
+      }, SEND_EVERY_MS);
+    });
+    for (const type of ["mute", "hold"]) {
+      const button = document.getElementById(type);
+      button.addEventListener("click", async () => {
+        const value = button.getAttribute("aria-pressed") !== "true";
+        if (await this.#ask({ type, value })) button.setAttribute("aria-pressed", String(value));
+      });
+    }
+  }
+
+  /** Shows what the server says is set. */
+  show({ volume, muted, held }) {
+    this.#volume.value = String(Math.round(volume * 100));
+    this.#words();
+    document.getElementById("mute").setAttribute("aria-pressed", String(muted));
+    document.getElementById("hold").setAttribute("aria-pressed", String(held));
+  }
+
+  async #ask(message) {
+    try {
+      await this.#send(message);
+      return true;
+    } catch (error) {
+      this.#fail(error.message);
+      return false;
+    }
+  }
+
+  #words() {
+    this.#said.textContent = `${this.#volume.value} %`;
+    this.#volume.setAttribute("aria-valuetext", `${this.#volume.value} percent`);
+    this.#volume.style.setProperty("--part", `${this.#volume.value}%`);
+  }
+}

@@ -1,0 +1,109 @@
+"""From the ring to what is heard: exactly one block each time, faded where the music stops and starts."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from stream.ports import CHANNELS, SAMPLE_RATE_HZ, Block
+
+PLAYOUT_SAMPLES = 960
+"""20 ms: one Opus frame."""
+FADE_SAMPLES = 240
+"""5 ms: how an underrun begins and ends."""
+GAIN_RAMP_S = 0.08
+"""Silence to full volume, or back."""
+
+
+class Source(Protocol):
+    """The reading half of an `AudioRing`."""
+
+    @property
+    def available(self) -> int: ...
+
+    @property
+    def read_so_far(self) -> int: ...
+
+    def read(self, count: int) -> Block: ...
+
+
+class Playout:
+    """Takes `PLAYOUT_SAMPLES` at a time from `source` and never waits for it. Not thread-safe.
+
+    A block is only played whole if `FADE_SAMPLES` more are in the ring; so when the ring runs dry there is
+    always something left to fade out.
+    """
+
+    def __init__(self, source: Source, refill_samples: int) -> None:
+        """After an underrun, music starts again once `refill_samples` are there."""
+        self._source = source
+        self._refill_samples = max(refill_samples, PLAYOUT_SAMPLES + FADE_SAMPLES)
+        self._flowing = False
+        self._gain = 0.0
+        self.target_gain = 1.0
+        self.underruns = 0
+        self.played_samples = 0
+        self.started = False
+
+    @property
+    def state(self) -> str:
+        """starting, playing, fading or silent."""
+        if not self.started:
+            return "starting"
+        if self._gain != self.target_gain:
+            return "fading"
+        return "playing" if self._flowing and self._gain > 0 else "silent"
+
+    @property
+    def silent(self) -> bool:
+        """Whether everything has been faded out."""
+        return self._gain == 0.0 or not self._flowing
+
+    def next_block(self) -> tuple[Block, int]:
+        """The next block, and the ring index of its first sample (that of the next one if it is silence)."""
+        index = self._source.read_so_far
+        available = self._source.available
+        if self._flowing and available >= PLAYOUT_SAMPLES + FADE_SAMPLES:
+            block = self._source.read(PLAYOUT_SAMPLES)
+        elif self._flowing:
+            block = self._last_of(available)
+        elif available >= self._refill_samples:
+            block = self._source.read(PLAYOUT_SAMPLES)
+            block[:FADE_SAMPLES] *= _RISE
+            self._flowing = self.started = True
+        else:
+            block = np.zeros((PLAYOUT_SAMPLES, CHANNELS), np.float32)
+        if self._flowing:
+            self.played_samples += PLAYOUT_SAMPLES
+        if not np.isfinite(block).all():
+            block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
+        return self._amplified(block), index
+
+    def _last_of(self, available: int) -> Block:
+        """What is left in the ring, faded out: an underrun."""
+        self._flowing = False
+        self.underruns += 1
+        block = np.zeros((PLAYOUT_SAMPLES, CHANNELS), np.float32)
+        rest = self._source.read(available)[:PLAYOUT_SAMPLES]
+        fade = min(FADE_SAMPLES, len(rest))
+        if fade:
+            rest[-fade:] *= _RISE[::-1][-fade:]
+        block[: len(rest)] = rest
+        return block
+
+    def _amplified(self, block: Block) -> Block:
+        step = PLAYOUT_SAMPLES / (GAIN_RAMP_S * SAMPLE_RATE_HZ)
+        gain = self._gain + float(np.clip(self.target_gain - self._gain, -step, step))
+        if gain != self._gain:
+            block *= np.linspace(self._gain, gain, PLAYOUT_SAMPLES, dtype=np.float32)[:, None]
+            self._gain = gain
+        elif gain != 1.0:
+            block *= np.float32(gain)
+        return np.clip(block, -1.0, 1.0, out=block)
+
+
+# Raised cosine, as a column.
+_RISE: Block = (0.5 - 0.5 * np.cos(np.pi * (np.arange(FADE_SAMPLES) + 0.5) / FADE_SAMPLES)).astype(
+    np.float32
+)[:, None]

@@ -1,0 +1,46 @@
+"""Errors over HTTP, as RFC 9457 problem details."""
+
+from __future__ import annotations
+
+import http
+import json
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from stream.errors import Refused
+
+
+def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
+    """`detail` is a sentence that says what to do."""
+    body = {
+        "type": "about:blank",
+        "title": http.HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    return Response(json.dumps(body), status, headers=headers, media_type="application/problem+json")
+
+
+async def on_refused(request: Request, error: Exception) -> Response:
+    """Starlette exception handler for `Refused`."""
+    assert isinstance(error, Refused)
+    headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
+    return problem(error.status, error.detail, headers)
+
+
+async def on_http_exception(request: Request, error: Exception) -> Response:
+    """Starlette exception handler for its own errors: unknown route, wrong method."""
+    assert isinstance(error, HTTPException)
+    details = {
+        404: "There is nothing here: the routes are listed in docs/protocol.md.",
+        405: "This resource does not take that method.",
+    }
+    headers = dict(error.headers) if error.headers else None
+    return problem(error.status_code, details.get(error.status_code, error.detail), headers)
+
+
+async def on_fault(request: Request, error: Exception) -> Response:
+    """Starlette exception handler for what should not happen; Starlette logs it."""
+    return problem(500, "The server made a mistake: its log says more.")

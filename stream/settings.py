@@ -1,0 +1,53 @@
+"""Everything about the service that a user may choose, with units in the names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stream.ports import SAMPLE_RATE_HZ
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The service's configuration.
+
+    `allowed_hosts` are the names a request may call us by (against DNS rebinding); "*" allows all.
+    `allowed_origins` are pages of other origins that may publish, listen and control.
+    `ring_ms` is how far composers run ahead: the larger part of the control latency.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
+    allowed_origins: tuple[str, ...] = ()
+
+    max_sessions: int = 4
+    max_listeners: int = 16
+    idle_end_s: float = 60.0
+    connect_timeout_s: float = 15.0
+    video_gone_s: float = 3.0
+
+    default_anchor: str = ""
+    """Empty: the first preset."""
+    seed: int | None = None
+    """None: another piece every time."""
+
+    ring_ms: int = 80
+    control_hz: float = 40.0
+    telemetry_hz: float = 10.0
+    opus_bit_rate: int = 128_000
+
+    warm_composers: int = 1
+    composer_start_timeout_s: float = 60.0
+    composer_hang_s: float = 1.0
+    composer_snapshot_s: float = 4.0
+
+    sensing_threads: int = 1
+    readings_hz: float = 8.0
+    """Readings a second and session while the processor has room; fewer when it has not."""
+    sensing_duty: float = 0.5
+    """Share of the sensing threads' time that readings may take before they come less often."""
+
+    @property
+    def ring_samples(self) -> int:
+        return self.ring_ms * SAMPLE_RATE_HZ // 1000

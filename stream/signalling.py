@@ -1,0 +1,89 @@
+"""What WHIP and WHEP share: reading an offer within limits, answering it, and the resource it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from stream.errors import Refused
+from stream.peer import Peer
+from stream.sdp import MAX_SDP_BYTES
+from stream.session import Session
+from stream.session_peers import SessionPeers
+from stream.sessions import DEFAULT_NAME, Sessions
+
+SDP = "application/sdp"
+TRICKLE = "application/trickle-ice-sdpfrag"
+
+FindPeer = Callable[[SessionPeers, str], Peer | None]
+
+
+def sessions_of(request: Request) -> Sessions:
+    sessions: Sessions = request.app.state.sessions
+    return sessions
+
+
+def session_name(request: Request) -> str:
+    name: str = request.path_params.get("session", DEFAULT_NAME)
+    return name
+
+
+def bearer_token(request: Request) -> str:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+async def read_body(request: Request, content_type: str) -> str:
+    """Raises Refused: 415 another content type, 413 over 64 KiB, 400 not UTF-8."""
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given != content_type:
+        raise Refused(415, f"Send this with Content-Type: {content_type}.")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_SDP_BYTES:
+            raise Refused(413, f"The body is too large: at most {MAX_SDP_BYTES} bytes.")
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Refused(400, "The body is not UTF-8 text.") from error
+
+
+def created(kind: str, session: Session, peer: Peer, answer: str) -> Response:
+    """201 with the answer; the resource's address has no query (OBS cannot follow one)."""
+    return Response(
+        answer,
+        201,
+        headers={"Location": f"/{kind}/{session.name}/{peer.id}", "ETag": peer.etag},
+        media_type=SDP,
+    )
+
+
+async def on_resource(request: Request, find: FindPeer) -> Response:
+    """DELETE frees the peer (200: OBS takes nothing else), PATCH trickles, GET and HEAD are empty.
+
+    Raises Refused: 404 no such resource, 428 no entity tag, 412 another one, and what `read_body` and
+    `Peer.trickle` raise.
+    """
+    session = sessions_of(request).get(session_name(request))
+    peer = find(session.peers, request.path_params["peer"]) if session is not None else None
+    if session is None or peer is None:
+        raise Refused(404, "There is no such resource: it has been deleted, or its peer has gone.")
+    if request.method == "DELETE":
+        await session.peers.remove(peer)
+        return Response(status_code=200)
+    if request.method == "PATCH":
+        fragment = await read_body(request, TRICKLE)
+        tag = request.headers.get("if-match", "")
+        if not tag:
+            raise Refused(428, "Send If-Match with the ETag that came with the answer.")
+        if tag not in ("*", peer.etag):
+            raise Refused(412, "If-Match does not name this ICE session: use the ETag of the answer.")
+        await peer.trickle(fragment)
+        return Response(status_code=204, headers={"ETag": peer.etag})
+    return Response(status_code=204)
+
+
+Endpoint = Callable[[Request], Awaitable[Response]]

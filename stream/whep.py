@@ -1,0 +1,33 @@
+"""Listening: WHEP (draft-ietf-wish-whep)."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from stream.sdp import check_listen
+from stream.session_peers import SessionPeers
+from stream.signalling import SDP, created, on_resource, read_body, session_name, sessions_of
+
+
+async def listen(request: Request) -> Response:
+    """POST an offer for audio; 201 and our answer, which holds our candidates."""
+    if request.method != "POST":
+        return Response(status_code=204)
+    # Checked first: an offer that cannot be taken begins no session.
+    offer = check_listen(await read_body(request, SDP))
+    session = sessions_of(request).get_or_begin(session_name(request))
+    peer, answer = await session.peers.add_listener(offer)
+    return created("whep", session, peer, answer)
+
+
+async def resource(request: Request) -> Response:
+    return await on_resource(request, SessionPeers.listener)
+
+
+routes = [
+    Route("/whep", listen, methods=["GET", "POST"]),
+    Route("/whep/{session}", listen, methods=["GET", "POST"]),
+    Route("/whep/{session}/{peer}", resource, methods=["GET", "PATCH", "DELETE"]),
+]

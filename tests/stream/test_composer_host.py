@@ -1,0 +1,224 @@
+"""The host against a worker that is played by the test, in-process: no process, no waiting."""
+
+from __future__ import annotations
+
+import threading
+import time
+from multiprocessing import Pipe
+from typing import Any
+
+import pytest
+
+from stream import composer_host
+from stream.composer_host import ComposerHost
+from stream.composer_link import ComposerLink
+from stream.composer_messages import (
+    Accent,
+    Applied,
+    AppliedSteer,
+    Begin,
+    Close,
+    Failed,
+    Playing,
+    Prime,
+    Primed,
+    Ready,
+    Snapshot,
+)
+
+WAIT_S = 10.0
+"""Only reached by a failing test."""
+
+
+class Stand:
+    """In place of a process: always alive until told otherwise."""
+
+    pid = 4711
+    exitcode: int | None = None
+
+    def __init__(self) -> None:
+        self.sentinel, self._other = Pipe()
+
+    def is_alive(self) -> bool:
+        return self.exitcode is None
+
+    def join(self, timeout: float | None = None) -> None:
+        return None
+
+
+class StandInWorker:
+    def __init__(self) -> None:
+        self.pipe, self.far = Pipe()
+        self.process = Stand()
+        self.ready = False
+        self.ended = threading.Event()
+
+    @property
+    def alive(self) -> bool:
+        return self.process.is_alive()
+
+    def end(self, grace_s: float) -> None:
+        self.process.exitcode = 0
+        self.pipe.close()
+        self.ended.set()
+
+    # The test's side.
+
+    def hears(self) -> Any:
+        assert self.far.poll(WAIT_S), "the host said nothing"
+        return self.far.recv()
+
+    def says(self, *reports: object) -> None:
+        for report in reports:
+            self.far.send(report)
+
+
+class Pool:
+    def __init__(self) -> None:
+        self.workers: list[StandInWorker] = []
+        self._more = threading.Condition()
+
+    def take(self) -> StandInWorker:
+        with self._more:
+            self.workers.append(StandInWorker())
+            self._more.notify_all()
+            return self.workers[-1]
+
+    def nth(self, number: int) -> StandInWorker:
+        with self._more:
+            assert self._more.wait_for(lambda: len(self.workers) >= number, WAIT_S)
+            return self.workers[number - 1]
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(composer_host, "TICK_S", 0.005)
+    monkeypatch.setattr(composer_host, "BACKOFF_S", (0.0,) * 5)
+    link, pool = ComposerLink.create(4800), Pool()
+    host = ComposerHost(
+        pool,  # type: ignore[arg-type]
+        link,
+        "slow piano",
+        7,
+        time.monotonic,
+        name="test",
+        start_timeout_s=WAIT_S,
+        hang_s=0.05,
+        snapshot_s=1.0,
+    )
+    beating = threading.Event()
+    beating.set()
+
+    def beat() -> None:
+        while not stop.wait(0.002):
+            if beating.is_set():
+                link.beat()
+
+    stop = threading.Event()
+    heart = threading.Thread(target=beat)
+    heart.start()
+    host.start()
+    yield host, pool, beating
+    host.close()
+    stop.set()
+    heart.join()
+    link.close()
+
+
+def eventually(condition: Any) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.002)
+
+
+def begun(worker: StandInWorker) -> Begin:
+    worker.says(Ready())
+    begin = worker.hears()
+    assert isinstance(begin, Begin)
+    worker.says(Playing())
+    return begin
+
+
+def test_a_piece_begins_and_commands_pass(stage: Any) -> None:
+    host, pool, _ = stage
+    worker = pool.nth(1)
+    begin = begun(worker)
+    assert (begin.anchor, begin.seed, begin.state, begin.position) == ("slow piano", 7, None, 0)
+    eventually(lambda: host.status.state == "playing")
+    host.accent()
+    assert worker.hears() == Accent()
+    host.set_anchor("bright strings")
+    assert worker.hears() == Prime(1, "bright strings", 7)
+    # Two more before the first is acknowledged: the newest wins.
+    host.set_anchor("brass")
+    host.set_anchor("choir")
+    worker.says(Primed(1, ""))
+    assert worker.hears() == Prime(3, "choir", 7)
+    steer = AppliedSteer(480, 480, 1.0, 0.5, -0.5)
+    worker.says(Applied((steer,), ()))
+    eventually(lambda: list(host.steer_log) == [steer])
+    host.close()
+    assert worker.hears() == Close()
+    assert worker.ended.is_set()
+
+
+def test_a_lost_composer_is_gone_on_from_where_it_was(stage: Any) -> None:
+    host, pool, _ = stage
+    first = pool.nth(1)
+    begun(first)
+    first.says(Snapshot(48_000, b"there"), Failed("RuntimeError: scripted"))
+    second = pool.nth(2)
+    begin = begun(second)
+    assert (begin.anchor, begin.seed, begin.state, begin.position) == ("slow piano", 7, b"there", 48_000)
+    eventually(lambda: host.status.state == "playing" and host.status.restarts == 1)
+    # Lost again at once: perhaps it is the state that kills.
+    second.says(Failed("RuntimeError: again"))
+    assert begun(pool.nth(3)).state is None
+
+
+def test_a_new_anchor_is_crossed_over_to_from_an_older_snapshot(stage: Any) -> None:
+    host, pool, _ = stage
+    first = pool.nth(1)
+    begun(first)
+    first.says(Snapshot(960, b"old style"))
+    host.set_anchor("brass")
+    assert isinstance(first.hears(), Prime)
+    first.process.exitcode = -9
+    second = pool.nth(2)
+    assert begun(second).state == b"old style"
+    assert second.hears() == Prime(1, "brass", 7)
+
+
+def test_a_hang_is_a_loss(stage: Any) -> None:
+    host, pool, beating = stage
+    begun(pool.nth(1))
+    eventually(lambda: host.status.state == "playing")
+    beating.clear()
+    eventually(lambda: host.status.restarts == 1)
+    assert "hung" in host.status.error
+    assert pool.nth(1).ended.is_set()
+    beating.set()
+    begun(pool.nth(2))
+    eventually(lambda: host.status.state == "playing")
+
+
+def test_too_many_losses_end_it_until_another_anchor_comes(stage: Any) -> None:
+    host, pool, _ = stage
+    for number in range(1, 6):
+        pool.nth(number).process.exitcode = 3
+    eventually(lambda: host.status.state == "failed")
+    assert host.status.restarts == 5 and "3" in host.status.error
+    assert len(pool.workers) == 5
+    host.set_anchor("brass")
+    assert begun(pool.nth(6)).anchor == "brass"
+    eventually(lambda: host.status.state == "playing")
+
+
+def test_steering_is_seen_by_whoever_plays(stage: Any) -> None:
+    host, pool, _ = stage
+    begin = begun(pool.nth(1))
+    guest = ComposerLink.attach(begin.link, begin.capacity)
+    host.steer(0.25, -0.75)
+    assert guest.affect == (0.25, -0.75)
+    guest.close()

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from av import VideoFrame
+
+from stream.latest_frame import LatestFrame
+
+
+def test_the_newest_wins_and_the_others_are_counted() -> None:
+    slot = LatestFrame()
+    assert slot.take() is None and not slot.waiting
+    frames = [VideoFrame(16 * n, 16, "rgb24") for n in (1, 2, 3)]
+    for t_s, frame in enumerate(frames):
+        slot.put(frame, float(t_s))
+    assert slot.waiting
+    arrival = slot.take()
+    assert arrival is not None and arrival.frame is frames[2] and arrival.t_s == 2.0
+    assert slot.take() is None
+    assert (slot.frames, slot.dropped, slot.width, slot.height) == (3, 2, 48, 16)
+
+
+def test_clearing_forgets_the_picture_not_the_counts() -> None:
+    slot = LatestFrame()
+    slot.put(VideoFrame(16, 16, "rgb24"), 1.0)
+    slot.clear()
+    assert slot.take() is None and slot.last_t_s is None and slot.frames == 1
