@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from bench.report import Figure, machine, save, show
+from stream.cli import one_thread_each
 
 PARTS = ("sensor", "sound", "composer", "control", "loopback")
 
@@ -30,4 +31,5 @@ def main(
 
 
 if __name__ == "__main__":
+    one_thread_each()
     typer.run(main)

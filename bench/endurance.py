@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import track
 
 from bench.report import Figure, below, machine, save, show
-from stream.cli import make_app
+from stream.cli import make_app, one_thread_each
 from stream.clips import decoded, in_turn, sample_clips
 from stream.demo import SHOT_S
 from stream.demo_peers import FPS, HEIGHT, WIDTH
@@ -96,4 +96,5 @@ def main(
 
 
 if __name__ == "__main__":
+    one_thread_each()
     typer.run(main)

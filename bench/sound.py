@@ -128,8 +128,9 @@ def centroid_hz(pcm: npt.NDArray[np.float32]) -> float:
     return float((np.fft.rfftfreq(4096, 1.0 / SAMPLE_RATE_HZ) * magnitude).sum() / magnitude.sum())
 
 
-def run(console: Console) -> list[Figure]:
+def run() -> list[Figure]:
     """Every figure of the sound alone."""
+    console = Console(stderr=True)
     figures: list[Figure] = []
     per_tick = SAMPLE_RATE_HZ / TICK_SAMPLES
     for preset in track(PRESETS.values(), description="presets", console=console, transient=True):
@@ -165,7 +166,7 @@ def main(
 ) -> None:
     """Measure and print."""
     console = Console()
-    figures = run(console)
+    figures = run()
     show(figures, console, f"sound, {machine()}")
     if json_path is not None:
         save(figures, json_path)

@@ -46,7 +46,7 @@ class Playing:
     loudness_db: float
     """Added to every velocity."""
     bass_db: float
-    """Added to the bass: it grows less than the rest, or loud music would be dark music."""
+    """Added to the bass: it does not grow with the rest, or loud music would be dark music."""
     accent_db: float
     """How much a downbeat stands out from a weak step."""
     melody_db: float
@@ -63,7 +63,7 @@ def sound(valence: float, arousal: float) -> Sound:
     return Sound(
         gain_db=(2.2 if a > 0.0 else 4.0) * a + 0.4 * v,
         cutoff_octaves=1.3 * a + 0.3 * v,
-        air=max(0.45 + 0.55 * a + 0.1 * v, 0.0),
+        air=max(0.6 + 0.8 * a + 0.1 * v, 0.0),
         reverb_scale=math.exp(-0.4 * a - 0.15 * v),
         vibrato_cents=7.0 + 5.0 * a - 2.0 * v,
         vibrato_hz=5.1 + 0.8 * a,
@@ -78,7 +78,7 @@ def playing(valence: float, arousal: float) -> Playing:
     return Playing(
         articulation=0.9 - 0.26 * a - 0.07 * v,
         loudness_db=2.0 * a,
-        bass_db=-1.5 * a,
+        bass_db=-2.0 * a,
         accent_db=3.0 + 1.5 * a,
         melody_db=3.5,
         lateness_s=0.012 * max(-a, 0.0),

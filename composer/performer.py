@@ -24,7 +24,7 @@ from composer.chance import spread
 from composer.expression import Playing, clamped, playing
 from composer.groove import hits
 from composer.presets import Part, Preset
-from composer.score import BASS, LEAD, SAMPLE_RATE_HZ, STEPS_PER_QUARTER, Beat, Note, Strike
+from composer.score import BASS, LEAD, SAMPLE_RATE_HZ, STEPS_PER_QUARTER, UPPER, Beat, Note, Strike
 
 _MAX_BEND = 0.12
 """Most a tempo may change from one bar to the next, as a fraction."""
@@ -215,7 +215,7 @@ class Performer:
         if not chord:
             return []
         # UPPER takes the top of the chord, any other role the lower part, so that two pads do not double.
-        chosen = chord[-2:] if part.role != BASS and part.role == 1 else chord[:3]
+        chosen = chord[-2:] if part.role == UPPER else chord[:3]
         return [(Note(0, half, pitch, part.role), True) for pitch in chosen]
 
     def _arpeggio(self, part: Part, beat: Beat, arousal: float) -> list[tuple[Note, bool]]:

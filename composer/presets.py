@@ -144,7 +144,7 @@ AMBIENT = Preset(
         Part(BASS, "sub_bass", "bass", gain_db=-3.0, figure="pad"),
     ),
     groove=Groove(accent=("boom", "swell")),
-    mix=Mix(trim_db=-3.8, cutoff_hz=3200.0, reverb=0.6, decay=0.9, width=1.2, chorus=0.3, echo=0.35),
+    mix=Mix(trim_db=-3.3, cutoff_hz=3200.0, reverb=0.6, decay=0.9, width=1.2, chorus=0.3, echo=0.35),
     drone="warm_pad",
 )
 
@@ -238,7 +238,7 @@ CINEMATIC = Preset(
         Part(BASS, "low_strings", "bass", gain_db=-3.0, shift=-12, above=0.0),
     ),
     groove=Groove("taiko", enters_above=-0.05, accent=("taiko_low", "swell")),
-    mix=Mix(trim_db=-3.2, cutoff_hz=5200.0, reverb=0.42, decay=0.87, width=1.15, humanise_ms=10.0),
+    mix=Mix(trim_db=-2.3, cutoff_hz=5200.0, reverb=0.42, decay=0.87, width=1.15, humanise_ms=10.0),
     drone="low_strings",
 )
 
@@ -259,7 +259,7 @@ CHIPTUNE = Preset(
         Part(BASS, "triangle_bass", "bass"),
     ),
     groove=Groove("chip", enters_above=-0.6, gain_db=-2.0, accent=("chip_crash",)),
-    mix=Mix(trim_db=-2.1, cutoff_hz=5200.0, reverb=0.12, decay=0.6, width=0.9, echo=0.25, humanise_ms=0.0),
+    mix=Mix(trim_db=-0.5, cutoff_hz=5200.0, reverb=0.12, decay=0.6, width=0.9, echo=0.25, humanise_ms=0.0),
     drone="triangle_bass",
 )
 

@@ -1,13 +1,15 @@
 """The rack: the SignalFlow graph. Pools of voices, four section strips, effects, one output.
 
-    lead ────────┬─ low-pass ─┬─────────────────────────┐
-    harmony ─────┼─ low-pass ─┼─ chorus ────────────────┤
-    bass ────────┼─ low-pass ─┤                         ├─ width ─ high-pass ─ compressor ─ gain ─ out
-    drums ───────┘            ├─ echo (lead) ───────────┤
-                              └─ diffusers ─ network ───┘   (reverb)
+    lead ─────── low-pass ─┬──────────────────────────────┐
+    harmony ──── low-pass ─┤                              │
+    bass ─────── low-pass ─┤                              ├─ shelf ─ width ─ high-pass ─ compressor ─ gain
+    drums ────── low-pass ─┤                              │
+                           ├─ chorus (harmony) ───────────┤
+                           ├─ echo (lead) ────────────────┤
+                           └─ diffusers ─ delay network ──┘
 
-The graph is built once and never changes; everything that moves is a value (`Settings`). SignalFlow allows
-one graph in a process at a time: `close()` frees it for the next.
+The nodes are built once; what moves is values (`Settings`), and voices are plugged into their mixer while
+they sound. SignalFlow allows one graph in a process at a time: `close()` frees it for the next.
 """
 
 from __future__ import annotations
@@ -134,11 +136,11 @@ class Rack:
 
     def set(self, settings: Settings) -> None:
         """Move the mix there; gains glide inside the graph, the rest within the next block."""
-        for field in fields(settings):
-            wanted = float(getattr(settings, field.name))
-            if self._last.get(field.name) != wanted:
-                self._last[field.name] = wanted
-                self._values[field.name].set_value(wanted)
+        for name, constant in self._values.items():
+            wanted = float(getattr(settings, name))
+            if self._last.get(name) != wanted:
+                self._last[name] = wanted
+                constant.set_value(wanted)
 
     def render(self, samples: int) -> npt.NDArray[np.float32]:
         """The next `samples` (a multiple of GRID_SAMPLES, at most a tick), shape (2, samples), valid until

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from composer import tokens
 from composer.adapter import Adapter
@@ -30,7 +31,7 @@ from composer.generator import Generator, Manner
 from composer.model import Decoder
 from composer.performer import Performer
 from composer.presets import Preset
-from composer.score import TICK_SAMPLES, Beat, Note, Strike
+from composer.score import SAMPLE_RATE_HZ, TICK_SAMPLES, Beat, Note, Strike
 from composer.synth import Synth
 from composer.weights import SHIPPED, load_symbolic
 
@@ -41,8 +42,11 @@ LEAD_TICKS = 20
 """A beat is written in the last 200 ms before it sounds: late enough to follow, early enough to be ready."""
 
 GUIDANCE = 2.0
-TAIL_TICKS = 1200
-"""What still rings after 12 s is below hearing: a restored synthesiser is warmed with this much."""
+HELD_SAMPLES = 12 * SAMPLE_RATE_HZ
+"""Strikes are remembered for 12 s: longer notes are rare, and quiet by then."""
+
+WARM_TICKS = 200
+"""A restored synthesiser first renders 2 s unheard, with every note that still sounds struck again."""
 
 EVENTS_KEPT = 20_000
 CURVE_KEPT = 4096
@@ -53,6 +57,7 @@ _ENSEMBLES = ("lied", "quartet")
 
 def create() -> SymbolicComposer:
     """The composer on the shipped weights. What a composer process calls."""
+    torch.set_num_threads(1)
     return SymbolicComposer(*load_symbolic(SHIPPED))
 
 
@@ -103,24 +108,29 @@ class SymbolicComposer:
         self._affect = (0.0, 0.0)
         self._ready: Block = np.zeros((0, 2), dtype=np.float32)
         self._key = (0, False)
-        self._past: deque[tuple[tuple[float, float], tuple[Strike, ...]]] = deque(maxlen=TAIL_TICKS)
+        self._held: deque[Strike] = deque()
         self._events: deque[Strike] = deque(maxlen=EVENTS_KEPT)
 
     # -- the contract ---------------------------------------------------------------------------------
 
     def prime(self, anchor: str, seed: int) -> None:
-        """Begin a piece, or, while one plays, take on another anchor at the next bar (`seed` is then unused).
+        """Begin a piece. While one plays: take on another anchor at the next bar, keeping the notes' thread;
+        with another seed, go over to another piece at the next beat.
 
         Raises:
             AnchorError: the text cannot be an anchor.
         """
         preset = read_anchor(anchor).preset
         self._anchor_text, self._preset = anchor, preset
-        if self._generator is not None:
+        if self._generator is not None and seed == self._seed:
             self._generator.manner = manner_of(preset)
+            if self._synth is not None:
+                self._synth.prepare(preset)
             return
         self._seed = seed
         self._generator = Generator(self._model, self._adapter, manner_of(preset), seed)
+        if self._performer is not None:
+            return
         self._performer = Performer(preset, seed)
         self._synth = Synth(preset, seed)
 
@@ -194,7 +204,9 @@ class SymbolicComposer:
                 self._beats.extend(self._generator.advance(*self._affect))
         self._synth.schedule(strikes)
         self._synth.express(*self._affect)
-        self._past.append((self._affect, tuple(strikes)))
+        self._held.extend(strikes)
+        while self._held and self._held[0].at_sample < self._now - HELD_SAMPLES:
+            self._held.popleft()
         self._events.extend(strikes)
         self._now = end
         return self._synth.render_tick()
@@ -220,7 +232,7 @@ class SymbolicComposer:
     # -- going on elsewhere ---------------------------------------------------------------------------
 
     def state(self) -> bytes:
-        """What `restore` needs: notes, tempo and odds exactly, and the last 12 s to warm the sound with."""
+        """What `restore` needs: notes, tempo and odds exactly, and the strikes that may still sound."""
         if self._generator is None or self._performer is None:
             raise ComposerError("There is no piece to keep yet: call prime(anchor, seed) first.")
         meta = {
@@ -234,7 +246,8 @@ class SymbolicComposer:
             "affect": self._affect,
             "ready": self._ready.tolist(),
             "key": self._key,
-            "past": list(self._past),
+            "held": list(self._held),
+            "level": self._synth.level() if self._synth is not None else 0.0,
             "playing": self._performer.preset == self._preset,
             "performer": self._performer.state(),
         }
@@ -271,13 +284,23 @@ class SymbolicComposer:
         self._affect = meta["affect"][0], meta["affect"][1]
         self._ready = np.array(meta["ready"], dtype=np.float32).reshape(-1, 2)
         self._key = meta["key"][0], meta["key"][1]
-        self._synth = Synth(preset, self._seed, start_sample=self._now - TICK_SAMPLES * len(meta["past"]))
-        for (valence, arousal), strikes in meta["past"]:
-            heard = tuple(Strike(*row) for row in strikes)
-            self._past.append(((valence, arousal), heard))
-            self._synth.schedule(heard)
-            self._synth.express(valence, arousal)
-            self._synth.render_tick()
+        self._held.extend(Strike(*row) for row in meta["held"])
+        self._synth = self._warmed(preset, meta["level"])
+
+    def _warmed(self, preset: Preset, level: float) -> Synth:
+        """A synthesiser that has been playing what still sounds now."""
+        begin = self._now - WARM_TICKS * TICK_SAMPLES
+        synth = Synth(preset, self._seed, start_sample=begin)
+        for strike in self._held:
+            start = max(strike.at_sample, begin)
+            left = strike.at_sample + strike.length_samples - start
+            if left > 0:
+                synth.schedule([strike._replace(at_sample=start, length_samples=left)])
+        for _ in range(WARM_TICKS):
+            synth.express(*self._affect)
+            synth.render_tick()
+        synth.resume_level(level)
+        return synth
 
 
 def _beat(row: list[Any]) -> Beat:

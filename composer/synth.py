@@ -4,6 +4,7 @@
     synth.schedule(performance.strikes)     # at_sample counts from the start of the piece
     synth.express(valence, arousal)         # each tick; heard within it, gliding over about 45 ms
     pcm = synth.render_tick()               # float32 (480, 2), |x| <= 0.88
+    synth.prepare(PRESETS["jazz"])          # optional: tones are rendered ahead in a thread
     synth.change(PRESETS["jazz"])           # the mix moves over 3 s, sounding notes ring out
     synth.close()                           # frees the process's one audio graph; the next Synth may come
 
@@ -25,6 +26,7 @@ from composer.bank import Bank
 from composer.drumkit import DRUMS
 from composer.errors import ComposerError
 from composer.expression import clamped, sound
+from composer.groove import drums_of
 from composer.instruments import INSTRUMENTS
 from composer.leveller import DEFAULT_LUFS, Leveller
 from composer.limiter import LATENCY_SAMPLES, Limiter
@@ -80,8 +82,7 @@ class Synth:
         self._expressed = False
         self._raw = np.zeros((TICK_SAMPLES, 2), dtype=np.float32)
         self._warm = warm
-        if warm:
-            self._bank.warm(_warm_list(preset))
+        self.prepare(preset)
 
     @property
     def now(self) -> int:
@@ -118,6 +119,14 @@ class Synth:
             self._affect = self._wanted
             self._expressed = True
 
+    def prepare(self, preset: Preset) -> None:
+        """Begin to render the tones of `preset` in the background, for a `change` soon to come.
+
+        Changes no sample.
+        """
+        if self._warm:
+            self._bank.warm(_warm_list(preset), drums_of(preset.groove))
+
     def change(self, preset: Preset) -> None:
         """Move the mix to `preset` over 3 s. Notes already sounding ring out on their own instruments."""
         self._old_mix = self._mixed()
@@ -125,8 +134,7 @@ class Synth:
         self._preset = preset
         self._change_left = _CHANGE_TICKS
         self._retiring = True
-        if self._warm:
-            self._bank.warm(_warm_list(preset))
+        self.prepare(preset)
 
     def render_tick(self) -> Block:
         """The next 10 ms, shape (480, 2), never over full scale."""
@@ -176,9 +184,10 @@ class Synth:
         wanted = _patches(self._preset)
         busy = {name for pool in self._rack.pools.values() for name in pool.patches()}
         waiting = {strike.instrument.partition("@")[0] for _, _, strike in self._queue}
-        if busy <= wanted and waiting <= wanted:
+        drums = set(drums_of(self._preset.groove))
+        if busy <= wanted | drums and waiting <= wanted | drums:
             self._retiring = False
-            self._bank.keep(wanted | set(DRUMS))
+            self._bank.keep(wanted | drums)
 
     def _mixed(self) -> Mix:
         """The mix now: on its way from the old preset's to the new one's."""

@@ -25,8 +25,8 @@ from composer.score import SAMPLE_RATE_HZ, Strike
 
 FADE_SAMPLES = 672
 _FADE_S = 0.0022
-_SILENT_AFTER = 7.0
-"""Time constants until a released voice counts as silent (-61 dB)."""
+_SILENT_AFTER = 6.0
+"""Time constants until a released voice counts as silent (-52 dB)."""
 _DRUM_ATTACK_S = 0.0004
 _DRUM_RELEASE_S = 0.03
 _NEVER = 1 << 62

@@ -66,8 +66,8 @@ class LiveSensor:
     def _look(self, picture: Picture, t_s: float) -> Reading:
         features = self._eye.encoder.features(picture.rgb)
         valence, arousal = self._eye.probe.read(features)
-        if not t_s > self._last_s:
-            # Out of order (or no time at all): a picture is still a picture, but what happened between this
+        if not (math.isfinite(t_s) and t_s > self._last_s):
+            # Out of order, or no time at all: a picture is still a picture, but what happened between this
             # one and its neighbors is unknown.
             arousal = clip_unit(arousal + self._motion.arousal)
             return Reading(t_s, *self._adaptation.stretch(valence, arousal), picture.confidence, False)

@@ -40,7 +40,9 @@ seconds, which are `session.time_s()`):
   minus the steer's `t_s`;
 * `session.reading_log`, `session.affect_log`: readings, and estimates as passed on, in session seconds;
 * `session.steer(valence, arousal)`: steer by hand, at once; held until `session.held = False`;
-* `session.composer_pid`, `session.egress.underruns`, `session.slot.frames`.
+* `session.composer_pid`, `session.composer_status`, `session.egress.underruns`,
+  `session.egress.skipped_blocks` (20 ms each that this process came too late for), `session.slot.frames`,
+  `session.peers.video_state`, `session.peers.listeners`.
 """
 
 __all__: list[str] = []

@@ -16,6 +16,7 @@ from stream.errors import Refused
 from stream.gatekeeper import Gatekeeper
 from stream.opus import encode_silence
 from stream.ports import ComposerFactory, ReadAnchor
+from stream.precedence import quick_handover
 from stream.problems import on_fault, on_http_exception, on_refused
 from stream.sensing import SensingPool, SensorFactory
 from stream.services import Services, WindowFactory
@@ -64,9 +65,10 @@ def create_app(
         services.sensing.start()
         await asyncio.to_thread(services.composers.start)
         try:
-            async with Sessions(services) as sessions:
-                app.state.sessions = sessions
-                yield
+            with quick_handover():
+                async with Sessions(services) as sessions:
+                    app.state.sessions = sessions
+                    yield
         finally:
             await asyncio.to_thread(services.composers.close)
             await asyncio.to_thread(services.sensing.close)
@@ -74,7 +76,11 @@ def create_app(
     return Starlette(
         routes=[*pages.routes, *whip.routes, *whep.routes, *telemetry.routes],
         middleware=[
-            Middleware(Gatekeeper, hosts=settings.allowed_hosts, origins=settings.allowed_origins),
+            Middleware(
+                Gatekeeper,
+                hosts=(*settings.allowed_hosts, settings.host),
+                origins=settings.allowed_origins,
+            ),
         ],
         exception_handlers={Refused: on_refused, HTTPException: on_http_exception, Exception: on_fault},
         lifespan=lifespan,

@@ -7,10 +7,11 @@ process never loads the sensor.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich.console import Console
@@ -34,6 +35,7 @@ HostOption = Annotated[str, typer.Option(help="Address to listen on.")]
 PortOption = Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")]
 AnchorOption = Annotated[str, typer.Option(help="Style to begin with: a preset's name or free text.")]
 SeedOption = Annotated[int | None, typer.Option(help="The same seed and picture give the same piece.")]
+ReactivityOption = Annotated[str, typer.Option(help="How fast affect follows: calm, balanced or reactive.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say more while running.")]
 
 
@@ -46,7 +48,8 @@ def _log(verbose: bool) -> None:
     level = logging.INFO if verbose else logging.WARNING
     handler = RichHandler(console=console, show_path=False)
     logging.basicConfig(level=level, format="%(message)s", handlers=[handler])
-    logging.getLogger("aioice").setLevel(logging.WARNING)
+    for chatty in ("aioice", "aiortc"):  # at DEBUG they would write addresses and SDP
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def read_anchor(text: str) -> AnchorReply:
@@ -66,37 +69,43 @@ def read_anchor(text: str) -> AnchorReply:
     )
 
 
-def make_app(settings: Settings) -> Starlette:
+def make_app(settings: Settings, reactivity: str = "balanced") -> Starlette:
     """The real service: EfficientNet-Lite sensor, 8 s window, symbolic composer.
 
+    `reactivity` names a preset of the window: calm, balanced or reactive.
     Raises WeightsError or SensorError when weights cannot be used, before anything is started.
     """
+    import torch
+
     from composer.presets import DEFAULT_PRESET, PRESETS
     from composer.symbolic import create
     from composer.weights import load_symbolic
     from sensor.live import LiveSensor, create_eye
     from sensor.window import AffectWindow
     from stream.app import create_app
+    from stream.ports import Sensor, Window
 
     load_symbolic()  # a composer process would fail with the same error, but later and out of sight
+    torch.set_num_threads(1)
     eye = create_eye()
     names = [DEFAULT_PRESET, *(name for name in PRESETS if name != DEFAULT_PRESET)]
     return create_app(
         settings,
-        sensor_factory=lambda: LiveSensor(eye),
-        window_factory=AffectWindow,
+        # Each package has its own Reading and Affect, alike field by field; nominal types cannot see that.
+        sensor_factory=lambda: cast("Sensor", LiveSensor(eye)),
+        window_factory=lambda: cast("Window", AffectWindow(reactivity)),
         composer_factory=create,
         read_anchor=read_anchor,
         presets=names,
     )
 
 
-def _app_or_exit(settings: Settings) -> Starlette:
+def _app_or_exit(settings: Settings, reactivity: str = "balanced") -> Starlette:
     from composer.errors import ComposerError
     from sensor.errors import SensorError
 
     try:
-        return make_app(settings)
+        return make_app(settings, reactivity)
     except (ComposerError, SensorError, ValueError) as error:
         raise _fail(str(error)) from error
 
@@ -107,6 +116,7 @@ def serve(
     port: PortOption = 8080,
     anchor: AnchorOption = "",
     seed: SeedOption = None,
+    reactivity: ReactivityOption = "balanced",
     verbose: VerboseOption = False,
 ) -> None:
     """Start the service and print the addresses a streamer needs."""
@@ -120,7 +130,7 @@ def serve(
             "use 127.0.0.1, or a tunnel that ends there."
         )
     settings = Settings(host=host, port=port, default_anchor=anchor, seed=seed)
-    service = _app_or_exit(settings)
+    service = _app_or_exit(settings, reactivity)
 
     def announce(base: str) -> None:
         out = Console()
@@ -171,6 +181,42 @@ def demo(
     except (StreamError, OSError) as error:
         raise _fail(str(error)) from error
     work.print_table(figures, Console())
+
+
+@app.command()
+def sense(
+    paths: Annotated[list[Path], typer.Argument(help="Pictures, clips, or folders of them.")],
+    csv: Annotated[Path | None, typer.Option(help="Write the rows here.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the curve here (PNG).")] = None,
+    preset: Annotated[str, typer.Option(help="calm, balanced or reactive.")] = "balanced",
+    verbose: VerboseOption = False,
+) -> None:
+    """Read valence and arousal from files: one raw reading of a still, a smoothed curve of a clip."""
+    _log(verbose)
+    import torch
+    from rich.progress import Progress
+
+    from sensor.errors import SensorError
+    from sensor.live import create_eye
+    from sensor.sense import sense as work
+    from sensor.sense_plot import plot as draw
+
+    torch.set_num_threads(1)
+    try:
+        with Progress(console=console) as progress:
+            bar = progress.add_task("sensing", total=1.0)
+            found = work(paths, create_eye(), preset, csv, lambda done: progress.update(bar, completed=done))
+        if plot is not None:
+            draw(found, plot)
+    except SensorError as error:
+        raise _fail(str(error)) from error
+    if csv is None:
+        out = Console(soft_wrap=True)
+        out.print("path,t_s,valence,arousal,confidence,cut", highlight=False)
+        for one in found:
+            for row in one.rows:
+                values = f"{row.t_s:.3f},{row.valence:.4f},{row.arousal:.4f},{row.confidence:.4f}"
+                out.print(f"{row.path},{values},{int(row.cut)}", highlight=False, markup=False)
 
 
 @train.command("probe")
@@ -233,8 +279,20 @@ def _training(work: Callable[[], object], *errors: type[Exception]) -> None:
         raise _fail(str(error)) from error
 
 
+def one_thread_each() -> None:
+    """Keep numerical libraries to one thread a process, here and in the composer's.
+
+    Read when they are first loaded, so to be called before. Small products gain nothing from more threads,
+    and the game beside us needs the cores: with the defaults, threads waiting for each other starved the
+    music on a busy machine.
+    """
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
 def main() -> None:
     """The console script."""
+    one_thread_each()
     try:
         app()
     except KeyboardInterrupt:

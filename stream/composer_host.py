@@ -7,11 +7,9 @@ goes through shared memory, commands through slots where the newest wins.
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import threading
 from collections import deque
 from collections.abc import Mapping
-from multiprocessing.connection import Connection, wait
 from typing import NamedTuple
 
 from stream.clock import Clock
@@ -22,7 +20,6 @@ from stream.composer_messages import (
     AppliedAccent,
     AppliedSteer,
     Begin,
-    Close,
     Failed,
     NowPlaying,
     Playing,
@@ -32,7 +29,8 @@ from stream.composer_messages import (
     Report,
     Snapshot,
 )
-from stream.composer_pool import ComposerPool, Worker
+from stream.composer_pool import ComposerPool
+from stream.composer_process import ComposerProcess
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +91,8 @@ class ComposerHost:
         self.accent_log: deque[AppliedAccent] = deque(maxlen=1024)
         self.anchor_error = ""
 
-        self._worker: Worker | None = None
+        self._worker: ComposerProcess | None = None
+        self._ready = False
         self._playing = False
         # Anchors are numbered: wanted, sent, and acknowledged by the process that plays now.
         self._prime_number = 0
@@ -104,7 +103,7 @@ class ComposerHost:
         self._snapshot_number = 0
         self._losses: deque[float] = deque(maxlen=MAX_LOSSES)
         self._closing = threading.Event()
-        self._wake_reader, self._wake_writer = multiprocessing.Pipe(duplex=False)
+        self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"composer-host-{name}", daemon=True)
 
     def start(self) -> None:
@@ -114,7 +113,7 @@ class ComposerHost:
     def pid(self) -> int | None:
         """The composer's process, if there is one."""
         worker = self._worker
-        return worker.process.pid if worker is not None else None
+        return worker.pid if worker is not None else None
 
     def steer(self, valence: float, arousal: float) -> None:
         """Affect from now on; the newest wins."""
@@ -123,34 +122,27 @@ class ComposerHost:
     def accent(self) -> None:
         """A cut, now. Cuts that come faster than they can be passed on are one."""
         self._accent = True
-        self._wake()
+        self._wake.set()
 
     def set_anchor(self, anchor: str) -> None:
         """Cross over to another style. Revives a composer that was given up."""
         self._anchor = anchor
         self._prime_number += 1
-        self._wake()
+        self._wake.set()
 
     def set_seed(self, seed: int) -> None:
         """Cross over to another piece in the same style."""
         self._seed = seed
         self._snapshot = None
         self._prime_number += 1
-        self._wake()
+        self._wake.set()
 
     def close(self) -> None:
         """Stop the music and end the process. Blocks for up to about three seconds. Idempotent."""
         self._closing.set()
-        self._wake()
+        self._wake.set()
         if self._thread.is_alive():
             self._thread.join()
-        self._wake_writer.close()
-        self._wake_reader.close()
-
-    def _wake(self) -> None:
-        # One byte at most is ever waiting: the supervisor takes it before it looks at the slots.
-        if not self._wake_writer.closed and not self._wake_reader.poll():
-            self._wake_writer.send_bytes(b"\0")
 
     # Everything below runs on the supervisor thread.
 
@@ -174,7 +166,7 @@ class ComposerHost:
             log.error("session %s: composer given up after %d losses in a row", self._name, recent)
             number = self._prime_number
             while number == self._prime_number and not self._closing.is_set():
-                self._wait([], 1.0)
+                self._rest(1.0)
             self._losses.clear()
         else:
             self.status = ComposerStatus("restarting", restarts, reason)
@@ -183,28 +175,24 @@ class ComposerHost:
             # A state that kills whoever restores it must not be restored again.
             self._snapshot = None
 
-    def _play(self, worker: Worker) -> None:
+    def _play(self, worker: ComposerProcess) -> None:
         """Drive one process until it is lost or we close. Raises _Lost."""
         self._worker = worker
+        worker.wake_with(self._wake)
         try:
             self._await_ready(worker)
             if not self._closing.is_set():
                 self._supervise(worker)
-                worker.process.join(CLOSE_GRACE_S)
-        except (OSError, EOFError) as error:
-            raise _Lost(f"its pipe ended: {error or type(error).__name__}") from error
         finally:
             self._worker = None
-            worker.end(0.0)
+            worker.end(CLOSE_GRACE_S if self._closing.is_set() else 0.0)
 
-    def _await_ready(self, worker: Worker) -> None:
+    def _await_ready(self, worker: ComposerProcess) -> None:
         began = self._clock()
-        while not worker.ready and not self._closing.is_set():
-            self._wait([worker.pipe, worker.process.sentinel], TICK_S)
+        self._ready = False
+        while not self._ready and not self._closing.is_set():
+            self._rest(TICK_S)
             self._hear(worker)
-            if not worker.alive:
-                self._hear(worker)
-                raise _Lost(f"its process ended with code {worker.process.exitcode} while starting")
             if self._clock() - began > self._start_timeout_s:
                 raise _Lost(f"it was not ready after {self._start_timeout_s:.0f} s")
         # Whatever the last composer left is played, and faded out, before the next one starts.
@@ -212,12 +200,12 @@ class ComposerHost:
         while self._link.ring.available and self._clock() < drained and not self._closing.is_set():
             self._closing.wait(0.005)
 
-    def _supervise(self, worker: Worker) -> None:
+    def _supervise(self, worker: ComposerProcess) -> None:
         # A snapshot in an older style is gone on from, then crossed over from, as it would have been.
         number, snapshot = self._prime_number, self._snapshot
         self._primes_sent = self._last_primed = number if snapshot is None else self._snapshot_number
         self._playing = False
-        worker.pipe.send(
+        worker.tell(
             Begin(
                 self._link.name,
                 self._link.ring.capacity,
@@ -230,11 +218,8 @@ class ComposerHost:
         )
         beat, stalled_s, last_s = self._link.heartbeat, 0.0, self._clock()
         while not self._closing.is_set():
-            self._wait([worker.pipe, worker.process.sentinel], TICK_S)
+            self._rest(TICK_S)
             self._hear(worker)
-            if not worker.alive:
-                self._hear(worker)
-                raise _Lost(f"its process ended with code {worker.process.exitcode}")
             now = self._clock()
             # Counted in steps of at most two ticks: time in which this machine slept is not a hang.
             stalled_s += min(now - last_s, 2 * TICK_S)
@@ -246,33 +231,32 @@ class ComposerHost:
                 raise _Lost(f"it hung for {stalled_s:.1f} s")
             if self._prime_number != self._primes_sent == self._last_primed:
                 self._primes_sent = self._prime_number
-                worker.pipe.send(Prime(self._primes_sent, self._anchor, self._seed))
+                worker.tell(Prime(self._primes_sent, self._anchor, self._seed))
             if self._accent:
                 self._accent = False
-                worker.pipe.send(Accent())
-        worker.pipe.send(Close())
+                worker.tell(Accent())
 
-    def _wait(self, sources: list[Connection | int], timeout_s: float) -> None:
-        if self._wake_reader in wait([*sources, self._wake_reader], timeout_s):
-            self._wake_reader.recv_bytes()
+    def _rest(self, timeout_s: float) -> None:
+        """Until there is something to do, but no longer than that."""
+        self._wake.wait(timeout_s)
+        self._wake.clear()
 
-    def _hear(self, worker: Worker) -> None:
-        """Take in everything the process has said. Raises _Lost when it says that it failed."""
-        try:
-            while worker.pipe.poll():
-                self._note(worker, worker.pipe.recv())
-        except EOFError:
-            worker.process.join(CLOSE_GRACE_S)
-            raise _Lost(f"its process ended with code {worker.process.exitcode}") from None
+    def _hear(self, worker: ComposerProcess) -> None:
+        """Take in everything the process has said. Raises _Lost when it has failed or ended."""
+        alive = worker.alive  # asked first: whatever it said before it ended is heard below
+        while (report := worker.hear()) is not None:
+            self._note(worker, report)
+        if not alive:
+            raise _Lost(f"its process ended with code {worker.exit_code}")
 
-    def _note(self, worker: Worker, report: Report) -> None:
+    def _note(self, worker: ComposerProcess, report: Report) -> None:
         match report:
             case Ready():
-                worker.ready = True
+                self._ready = True
             case Playing():
                 self._playing = True
                 self.status = ComposerStatus("playing", self.status.restarts, "")
-                log.info("session %s: composer %d plays", self._name, worker.process.pid)
+                log.info("session %s: composer %d plays", self._name, worker.pid)
             case Primed(number, error):
                 self._last_primed = number
                 self.anchor_error = error

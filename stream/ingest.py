@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av import AudioFrame, VideoFrame
 
 from stream.latest_frame import LatestFrame
+
+
+class Patience(NamedTuple):
+    """How long a publisher may send nothing, at first and later, before it counts as gone."""
+
+    first_frame_s: float
+    next_frame_s: float
+
 
 AudioHook = Callable[[AudioFrame], None]
 
@@ -37,14 +46,16 @@ async def drain_audio(track: MediaStreamTrack, hook: AudioHook | None = None) ->
         return
 
 
-def video_state(has_publisher: bool, lost: bool, silent_s: float | None, gone_s: float) -> str:
+def video_state(
+    publisher: bool, lost: bool, silent_s: float | None, connecting_s: float, patience: Patience
+) -> str:
     """none, live or gone.
 
-    `lost`: the last publisher vanished without saying so. `silent_s`: seconds since the last frame of this
-    publisher, None before its first.
+    `lost`: the last publisher vanished without a word. `silent_s`: seconds since this publisher's last frame,
+    None before its first; `connecting_s`: seconds since it came.
     """
-    if not has_publisher:
+    if not publisher:
         return "gone" if lost else "none"
     if silent_s is None:
-        return "none"
-    return "gone" if silent_s > gone_s else "live"
+        return "gone" if connecting_s > patience.first_frame_s else "none"
+    return "gone" if silent_s > patience.next_frame_s else "live"

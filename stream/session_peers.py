@@ -10,7 +10,7 @@ from aiortc.mediastreams import MediaStreamTrack
 
 from stream.egress import Egress
 from stream.errors import Refused
-from stream.ingest import drain_audio, drain_video, video_state
+from stream.ingest import Patience, drain_audio, drain_video, video_state
 from stream.latest_frame import LatestFrame
 from stream.listener_track import ListenerTrack
 from stream.peer import Peer, token_digest
@@ -47,6 +47,7 @@ class SessionPeers:
         self._silence = silence
         self._publisher: Peer | None = None
         self._publisher_lost = False
+        self._publisher_since_s = 0.0
         self._publishing = asyncio.Lock()
         self._listeners: dict[str, tuple[Peer, ListenerTrack]] = {}
         self._closed = False
@@ -70,10 +71,13 @@ class SessionPeers:
     @property
     def video_state(self) -> str:
         """none, live or gone."""
-        last_s = self._slot.last_t_s
-        silent_s = None if last_s is None else self._time_s() - last_s
+        now_s, last_s = self._time_s(), self._slot.last_t_s
         return video_state(
-            self._publisher is not None, self._publisher_lost, silent_s, self._settings.video_gone_s
+            self._publisher is not None,
+            self._publisher_lost,
+            None if last_s is None else now_s - last_s,
+            now_s - self._publisher_since_s,
+            Patience(self._settings.connect_timeout_s, self._settings.video_gone_s),
         )
 
     async def add_publisher(self, offer: str, token: str) -> tuple[Peer, str]:
@@ -110,6 +114,7 @@ class SessionPeers:
                 await rival.close()
             self._slot.clear()
             self._publisher, self._publisher_lost = peer, False
+            self._publisher_since_s = self._time_s()
             self._changed()
             self._play()
             log.info("session %s: publisher %s", self._name, peer.id)

@@ -32,7 +32,7 @@ class Settings:
     seed: int | None = None
     """None: another piece every time."""
 
-    ring_ms: int = 80
+    ring_ms: int = 100
     control_hz: float = 40.0
     telemetry_hz: float = 10.0
     opus_bit_rate: int = 128_000

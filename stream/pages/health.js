@@ -25,14 +25,16 @@ export class Health {
     while (this.#counts[0].t < t_s - TROUBLE_OVER_S) this.#counts.shift();
   }
 
-  /** Brings the words up to date. `networkMs` is the network's part of the delay, or null when not listening. */
+  /** Brings the words up to date. `networkMs` is the network's part of the delay, or null: nobody listens here. */
   say(message, networkMs) {
     const { video, audio, composer, reading, t_s } = message;
     const live = video.state === "live";
-    this.#row("Picture", live ? `${video.width} × ${video.height}` : VIDEO[video.state], live ? "good" : "idle");
+    const size = `${video.width} × ${video.height}`;
+    this.#row("Picture", live ? size : VIDEO[video.state], live ? "good" : "idle");
     const rate = this.#rate();
     const dry = audio.underruns - (this.#counts[0]?.underruns ?? audio.underruns);
-    this.#row("Readings", live ? `${rate.toFixed(1)} / s` : "–", !live ? "idle" : rate >= ENOUGH_READINGS_HZ ? "good" : "fair");
+    const enough = rate >= ENOUGH_READINGS_HZ;
+    this.#row("Readings", live ? `${rate.toFixed(1)} / s` : "–", !live ? "idle" : enough ? "good" : "fair");
     this.#row("Reading age", live && reading ? `${Math.round((t_s - reading.t_s) * 1000)} ms` : "–");
     this.#row("Music", audio.state, audio.state === "playing" ? "good" : "fair");
     this.#row("Composer", composerWords(composer), composer.state === "playing" ? "good" : "fair");
@@ -45,16 +47,17 @@ export class Health {
   }
 
   #sum({ video, composer, t_s }, rate, dry) {
-    if (composer.state === "failed") return "The composer has failed: restart the service. Its log says why.";
+    if (composer.state === "failed") return "The music has stopped: set a style to start it again.";
     if (composer.state === "restarting") return "The composer is starting again and goes on where it was.";
     if (dry > 0) {
-      return `The music ran dry ${dry === 1 ? "once" : `${dry} times`} in the last ${TROUBLE_OVER_S} s. This machine is short of time: close something heavy.`;
+      const times = dry === 1 ? "once" : `${dry} times`;
+      return `The music ran dry ${times} in the last ${TROUBLE_OVER_S} s: this machine is too busy. Close something heavy.`;
     }
     if (video.state === "none") return "No picture yet: the music plays from a neutral mood.";
     if (video.state === "gone") return "The picture has stopped: the mood drifts to neutral.";
     const settled = t_s - this.#counts[0].t > RATE_OVER_S;
     if (settled && rate < ENOUGH_READINGS_HZ) {
-      return "The picture is read less often than it should be, so the mood follows late. Close something heavy.";
+      return "The picture is read too seldom, so the mood follows late. Close something heavy.";
     }
     return "All is well.";
   }
@@ -88,7 +91,7 @@ function composerWords({ state, restarts }) {
 
 /** What is playing: "neoclassical · A minor · 84 bpm". */
 export function playingWords({ state, style, key, tempo_bpm }) {
-  if (state === "failed") return "The composer has failed. Restart the service; its log says why.";
+  if (state === "failed") return "The music has stopped";
   if (state === "starting") return "The composer is warming up";
   const parts = [style, key, tempo_bpm ? `${Math.round(tempo_bpm)} bpm` : ""];
   return parts.filter(Boolean).join(" · ") || "Music";

@@ -20,6 +20,7 @@ export class Picture {
   #started;
   #fail;
   #deafSince = 0;
+  #frames = 0;
   #asking = false;
 
   /** `started()` is called inside the user's gesture; `fail(words)` shows what went wrong, "" clears it. */
@@ -59,16 +60,18 @@ export class Picture {
       return;
     }
     const live = this.#publisher.peer.state === "live";
+    const sent = live ? await this.#publisher.sending() : null;
+    const moving = sent !== null && sent.frames > this.#frames; // a still screen may send nothing for long
+    this.#frames = sent?.frames ?? 0;
     const now = performance.now();
-    if (!live || state === "live") this.#deafSince = now;
+    if (!moving || state === "live") this.#deafSince = now;
     else if (now - this.#deafSince > DEAF_LIMIT_MS) {
       this.#deafSince = now;
       this.#publisher.peer.renew();
     }
-    if (!live) return;
-    const sent = await this.#publisher.sending();
-    if (sent) {
-      this.#sending.textContent = `Sending ${sent.width} × ${sent.height} at ${Math.round(sent.fps)} frames a second.`;
+    if (sent && this.#track) {
+      const fps = Math.round(sent.fps);
+      this.#sending.textContent = `Sending ${sent.width} × ${sent.height} at ${fps} frames a second.`;
     }
   }
 
@@ -89,7 +92,9 @@ export class Picture {
       track.addEventListener("ended", () => {
         if (this.#track !== track) return;
         this.stop();
-        this.#fail("Sharing has ended, so the mood drifts to neutral. The music plays on; press Start to share again.");
+        this.#fail(
+          "Sharing has ended, so the mood drifts to neutral. The music plays on; press Start to share again.",
+        );
       });
       this.#show("starting");
       await this.#publisher.send(track);

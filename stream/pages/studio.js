@@ -13,6 +13,7 @@ import { Telemetry } from "./telemetry.js";
 import { Listener } from "./whep.js";
 
 const WORDS_EVERY_MS = 1000;
+const GONE = "No word from the service. Check that narrascore serve is running: this page comes back by itself.";
 
 const byId = (id) => document.getElementById(id);
 
@@ -69,7 +70,7 @@ telemetry.addEventListener("link", ({ detail: up }) => {
   document.body.dataset.stale = String(!up);
   byId("link").dataset.state = up ? "good" : "waiting";
   byId("link").textContent = up ? "Connected" : "Connecting again";
-  notice(up ? "" : "No word from the service. Check that narrascore serve is running: this page comes back by itself.");
+  notice(up ? "" : GONE);
 });
 telemetry.addEventListener("hello", ({ detail }) => {
   anchor.show(detail.presets, detail.anchor);

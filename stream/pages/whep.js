@@ -49,7 +49,9 @@ export class Listener {
     let trip = 0;
     let buffer = 0;
     for (const report of (await pc.getStats()).values()) {
-      if (report.type === "candidate-pair" && report.nominated) trip = (report.currentRoundTripTime ?? 0) * 1000;
+      if (report.type === "candidate-pair" && report.nominated) {
+        trip = (report.currentRoundTripTime ?? 0) * 1000;
+      }
       if (report.type === "inbound-rtp" && report.jitterBufferEmittedCount) {
         buffer = (report.jitterBufferDelay / report.jitterBufferEmittedCount) * 1000;
       }

@@ -43,13 +43,14 @@ export class Publisher {
     });
   }
 
-  /** What is really sent: `{width, height, fps}`, or null before the first frame. */
+  /** What is really sent: `{width, height, fps, frames}`, or null before the first frame. */
   async sending() {
     const pc = this.peer.connection;
     if (!pc) return null;
     for (const report of (await pc.getStats()).values()) {
       if (report.type === "outbound-rtp" && report.kind === "video" && report.frameWidth) {
-        return { width: report.frameWidth, height: report.frameHeight, fps: report.framesPerSecond ?? 0 };
+        const { frameWidth: width, frameHeight: height, framesPerSecond: fps = 0, framesSent: frames } = report;
+        return { width, height, fps, frames };
       }
     }
     return null;

@@ -106,12 +106,27 @@ def test_a_new_anchor_changes_the_sound_without_a_hole_or_a_click(composers: lis
     composer = begin(composers, "neoclassical")
     play(composer, 3 * SECOND, [])
     before = composer.now_playing()["style"]
-    composer.prime("synthwave", 0)
+    composer.prime("synthwave", 5)
     pcm = play(composer, 8 * SECOND, [])
     assert before == "neoclassical" and composer.now_playing()["style"] == "synthwave"
     assert np.abs(np.diff(pcm, axis=0)).max() < 0.5
     windows = np.sqrt(np.mean(pcm.reshape(-1, SECOND // 2, 2) ** 2, axis=(1, 2)))
     assert windows.min() > 1e-4
+
+
+def test_another_seed_while_playing_is_another_piece_in_the_same_style(
+    composers: list[SymbolicComposer],
+) -> None:
+    plain = begin(composers)
+    play(plain, 6 * SECOND, [], (4800,))
+    composer = begin(composers)
+    play(composer, 2 * SECOND, [], (4800,))
+    composer.prime("cinematic", 6)
+    play(composer, 4 * SECOND, [], (4800,))
+    assert composer.now_playing()["style"] == "cinematic"
+    early = [s for s in plain.events() if s.at_sample < 2 * SECOND]
+    assert list(composer.events()[: len(early)]) == early
+    assert composer.events() != plain.events()
 
 
 def test_affect_never_changes_the_style(composers: list[SymbolicComposer]) -> None:

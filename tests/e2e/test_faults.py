@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 import time
 from multiprocessing import resource_tracker
 from pathlib import Path
@@ -13,10 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stream.loopback import Recording, listening, publishing
+from stream.loopback import Recording, listening, publishing, request
+from stream.ports import Affect
 from stream.session import Session
 from tests.e2e.test_loopback import Picture, alive, loudness, service, session_of, silences_s, until
 from tests.stream import scripted
+from tests.stream.offers import OBS_OFFER
 
 pytestmark = pytest.mark.e2e
 
@@ -47,7 +50,7 @@ def test_a_killed_composer_is_back_within_a_second() -> None:
             listening(url, recording) as listener,
         ):
             session = session_of(app)
-            await until(lambda: position_of(session) > 48_000, 20.0)
+            await until(lambda: position_of(session) > 48_000)
             await asyncio.sleep(1.5)  # the spare is ready
             began, pid = len(recording.blocks), session.composer_pid
             position = position_of(session)
@@ -69,7 +72,7 @@ def test_a_killed_composer_is_back_within_a_second() -> None:
     asyncio.run(scenario())
 
 
-def test_a_hung_composer_is_replaced() -> None:
+def test_a_hung_composer_is_replaced(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         recording = Recording()
         async with (
@@ -77,12 +80,12 @@ def test_a_hung_composer_is_replaced() -> None:
             listening(url, recording),
         ):
             session = session_of(app)
-            await until(lambda: position_of(session) > 48_000, 20.0)
+            await until(lambda: position_of(session) > 48_000)
             await asyncio.sleep(1.5)
             began = len(recording.blocks)
             session.set_anchor("hang")
             await until(lambda: session.composer_status.restarts == 1)
-            assert "hung" in session.composer_status.error
+            assert "hung" in caplog.text
             # Begins from nothing with this anchor, so it plays for a second before it hangs again.
             await until(lambda: session.composer_status.state == "playing")
             session.set_anchor("slow piano")
@@ -95,13 +98,32 @@ def test_a_hung_composer_is_replaced() -> None:
     asyncio.run(scenario())
 
 
+def test_a_stopped_composer_is_replaced_although_it_cannot_even_be_asked_to_leave() -> None:
+    async def scenario() -> None:
+        recording = Recording()
+        async with service(composer_hang_s=0.5) as (app, url), listening(url, recording):
+            session = session_of(app)
+            await until(lambda: position_of(session) > 48_000)
+            await asyncio.sleep(1.5)
+            began, pid = len(recording.blocks), session.composer_pid
+            assert pid is not None
+            os.kill(pid, signal.SIGSTOP)
+            await until(lambda: session.composer_status.restarts == 1)
+            await until(lambda: session.composer_status.state == "playing")
+            await until(lambda: len(recording.blocks) > began + 120)
+            assert not alive(pid)
+            assert longest_silence_s(recording, began) <= 1.2
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("factory", [scripted.broken_composer, scripted.dying_composer])
 def test_a_composer_that_cannot_be_made_is_given_up(factory: Any) -> None:
     async def scenario() -> None:
         recording = Recording()
         async with service(factory) as (app, url), listening(url, recording) as listener:
             session = session_of(app)
-            await until(lambda: session.composer_status.state == "failed", 40.0)
+            await until(lambda: session.composer_status.state == "failed")
             assert "set the anchor again" in session.notice
             restarts = session.composer_status.restarts
             await asyncio.sleep(1.0)
@@ -118,12 +140,12 @@ def test_a_composer_that_raises_is_revived_by_another_anchor() -> None:
         recording = Recording()
         async with service(scripted.raising_composer) as (app, url), listening(url, recording):
             session = session_of(app)
-            await until(lambda: session.composer_status.state == "playing", 20.0)
+            await until(lambda: session.composer_status.state == "playing")
             session.set_anchor("raise")
             await until(lambda: session.composer_status.state == "failed", 60.0)
             assert "scripted fault" in session.notice
             session.set_anchor("slow piano")
-            await until(lambda: session.composer_status.state == "playing", 20.0)
+            await until(lambda: session.composer_status.state == "playing")
             assert session.notice == ""
 
     asyncio.run(scenario())
@@ -134,7 +156,7 @@ def test_a_blocked_loop_costs_silence_but_nothing_else() -> None:
         recording = Recording()
         async with service() as (app, url), listening(url, recording):
             session = session_of(app)
-            await until(lambda: session.composer_status.state == "playing", 20.0)
+            await until(lambda: session.composer_status.state == "playing")
             await asyncio.sleep(1.0)
             assert session.egress is not None
             underruns = session.egress.underruns
@@ -166,11 +188,65 @@ def test_a_sensor_that_raises_leaves_the_music_alone(monkeypatch: pytest.MonkeyP
         ):
             session = session_of(app)
             await until(lambda: session.slot.frames > 20)
-            await until(lambda: session.composer_status.state == "playing", 20.0)
+            await until(lambda: session.composer_status.state == "playing")
             mark = len(recording.blocks) + 30
             await until(lambda: len(recording.blocks) > mark + 50)
             assert session.readings == 0
             assert loudness(recording.pcm()[960 * mark :]) > 0.05
+
+    asyncio.run(scenario())
+
+
+def test_a_fault_in_one_session_ends_that_one_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Faulty(scripted.LastReadingWindow):
+        made = 0
+
+        def __init__(self) -> None:
+            super().__init__()
+            Faulty.made += 1
+            self._number = Faulty.made
+
+        def estimate(self, t_s: float) -> Affect:
+            if self._number == 1 and t_s > 0.5:
+                raise RuntimeError("scripted")
+            return super().estimate(t_s)
+
+    monkeypatch.setattr(scripted, "LastReadingWindow", Faulty)
+
+    async def scenario() -> None:
+        hurt, sound = Recording(), Recording()
+        async with (
+            service() as (app, url),
+            listening(url, hurt, session="hurt") as peer,
+            listening(url, sound, session="sound"),
+        ):
+            await until(lambda: app.state.sessions.get("hurt") is None)
+            await until(lambda: not peer.connected)
+            other = session_of(app, "sound")
+            await until(lambda: other.composer_status.state == "playing")
+            mark = len(sound.blocks)
+            await until(lambda: len(sound.blocks) > mark + 50)
+            assert loudness(sound.pcm()[-9600:]) > 0.05
+            # The name is free again.
+            async with listening(url, hurt, session="hurt"):
+                await until(lambda: session_of(app, "hurt").composer_status.state == "playing")
+
+    asyncio.run(scenario())
+
+
+def test_a_publisher_that_never_connects_is_forgotten() -> None:
+    async def scenario() -> None:
+        async with service(connect_timeout_s=0.5) as (app, url):
+            sdp = {"Content-Type": "application/sdp"}
+            reply = await request("POST", url + "/whip", OBS_OFFER, sdp)
+            assert reply.status == 201 and "?" not in reply.headers["location"]
+            resource = url + reply.headers["location"]
+            assert (await request("GET", resource)).status == 204
+            assert (await request("POST", url + "/whip", OBS_OFFER, sdp)).status == 409
+            await until(lambda: len(session_of(app).peers) == 0)
+            assert session_of(app).peers.video_state == "gone"
+            assert (await request("GET", resource)).status == 404
+            assert (await request("POST", url + "/whip", OBS_OFFER, sdp)).status == 201
 
     asyncio.run(scenario())
 
@@ -195,8 +271,6 @@ def children() -> set[int]:
 
 
 def test_stopping_leaves_nothing_behind() -> None:
-    import threading
-
     threads, processes = set(threading.enumerate()), children()
 
     async def scenario() -> list[int]:
@@ -205,7 +279,7 @@ def test_stopping_leaves_nothing_behind() -> None:
             for peer in peers:
                 await peer.__aenter__()
             session = session_of(app)
-            await until(lambda: session.composer_status.state == "playing", 20.0)
+            await until(lambda: session.composer_status.state == "playing")
             assert session.composer_pid is not None
             pids = [session.composer_pid]
         # The service went first: its peers are told, and it does not wait for them.

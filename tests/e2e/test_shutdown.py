@@ -102,7 +102,7 @@ def test_a_signal_ends_it_cleanly(server: tuple[subprocess.Popen[str], str], num
         recording = Recording()
         await up(url)
         async with listening(url, recording) as listener:
-            await until(lambda: len(recording.blocks) > 60, 20.0)
+            await until(lambda: len(recording.blocks) > 60)
             family = descendants(process.pid)
             assert family
             began_s = time.monotonic()
@@ -129,7 +129,7 @@ def test_a_kill_leaves_no_orphans_and_no_memory(server: tuple[subprocess.Popen[s
         recording = Recording()
         await up(url)
         async with listening(url, recording):
-            await until(lambda: len(recording.blocks) > 30, 20.0)
+            await until(lambda: len(recording.blocks) > 30)
             family = descendants(process.pid)
             if sys.platform == "linux":
                 assert len(shared_memory(process.pid)) == 1

@@ -12,7 +12,8 @@ from tests.sensor.pictures import blobs
 
 
 def luma_of(seed: int) -> Luma:
-    return (blobs(seed, 64, 36).mean(2) / 255).astype(np.float32)
+    plane: Luma = (blobs(seed, 64, 36).mean(2) / 255).astype(np.float32)
+    return plane
 
 
 def look_of(seed: int) -> Features:

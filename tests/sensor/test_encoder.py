@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +30,10 @@ def plain_features(
             pads += [total // 2, total - total // 2]
         groups = x.shape[1] if weight.shape[1] == 1 else 1
         x = F.conv2d(F.pad(x, pads), weight, stride=stride, groups=groups)
-        names = ("running_mean", "running_var", "weight", "bias")
-        x = F.batch_norm(x, *(state[f"{norm}.{each}"] for each in names), eps=BN_EPSILON)
+        mean, variance, gain, bias = (
+            state[f"{norm}.{each}"] for each in ("running_mean", "running_var", "weight", "bias")
+        )
+        x = F.batch_norm(x, mean, variance, gain, bias, eps=BN_EPSILON)
         return F.relu6(x) if relu6 else x
 
     x = conv(((rgb.float() - 127) / 128).permute(2, 0, 1)[None], "_conv_stem", "_bn0", 2)
@@ -73,7 +76,7 @@ def weights_path_or_none(variant: str) -> Path | None:
         return None
 
 
-def test_the_look_is_stage_7(eye: object) -> None:
+def test_the_look_is_stage_7() -> None:
     encoder = create_encoder()
     features = encoder.features(blobs(1, 224, 224))
     sizes = VARIANTS["lite1"].sizes
@@ -81,8 +84,6 @@ def test_the_look_is_stage_7(eye: object) -> None:
 
 
 def test_same_picture_same_features_in_any_thread() -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     encoder: Encoder = create_encoder()
     pictures = [blobs(seed, 224, 224) for seed in range(4)]
     alone = [encoder.features(picture) for picture in pictures]

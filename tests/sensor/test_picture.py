@@ -9,7 +9,20 @@ from av import VideoFrame
 from sensor.picture import Shrinker
 from tests.sensor.pictures import blobs, flat, frame_of
 
-FORMATS = "yuv420p nv12 gray gray16le yuv420p10le yuv444p12le rgba yuva420p pal8 bgr0 yuyv422 p010le".split()
+FORMATS = [
+    "yuv420p",
+    "nv12",
+    "gray",
+    "gray16le",
+    "yuv420p10le",
+    "yuv444p12le",
+    "rgba",
+    "yuva420p",
+    "pal8",
+    "bgr0",
+    "yuyv422",
+    "p010le",
+]
 
 
 @pytest.mark.parametrize("pixels", FORMATS)

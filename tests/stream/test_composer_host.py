@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
-from multiprocessing import Pipe
 from typing import Any
 
 import pytest
@@ -17,7 +17,6 @@ from stream.composer_messages import (
     Applied,
     AppliedSteer,
     Begin,
-    Close,
     Failed,
     Playing,
     Prime,
@@ -30,47 +29,42 @@ WAIT_S = 10.0
 """Only reached by a failing test."""
 
 
-class Stand:
-    """In place of a process: always alive until told otherwise."""
+class StandInWorker:
+    """In place of a process: alive until told otherwise."""
 
     pid = 4711
-    exitcode: int | None = None
 
     def __init__(self) -> None:
-        self.sentinel, self._other = Pipe()
-
-    def is_alive(self) -> bool:
-        return self.exitcode is None
-
-    def join(self, timeout: float | None = None) -> None:
-        return None
-
-
-class StandInWorker:
-    def __init__(self) -> None:
-        self.pipe, self.far = Pipe()
-        self.process = Stand()
-        self.ready = False
+        self.exit_code: int | None = None
         self.ended = threading.Event()
+        self._commands: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._reports: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     @property
     def alive(self) -> bool:
-        return self.process.is_alive()
+        return self.exit_code is None
+
+    def wake_with(self, event: threading.Event) -> None:
+        pass
+
+    def tell(self, command: object) -> None:
+        self._commands.put(command)
+
+    def hear(self) -> Any:
+        return None if self._reports.empty() else self._reports.get()
 
     def end(self, grace_s: float) -> None:
-        self.process.exitcode = 0
-        self.pipe.close()
+        self.exit_code = 0
         self.ended.set()
 
     # The test's side.
 
     def hears(self) -> Any:
-        assert self.far.poll(WAIT_S), "the host said nothing"
-        return self.far.recv()
+        return self._commands.get(timeout=WAIT_S)
 
     def says(self, *reports: object) -> None:
         for report in reports:
-            self.far.send(report)
+            self._reports.put(report)
 
 
 class Pool:
@@ -159,7 +153,6 @@ def test_a_piece_begins_and_commands_pass(stage: Any) -> None:
     worker.says(Applied((steer,), ()))
     eventually(lambda: list(host.steer_log) == [steer])
     host.close()
-    assert worker.hears() == Close()
     assert worker.ended.is_set()
 
 
@@ -184,7 +177,7 @@ def test_a_new_anchor_is_crossed_over_to_from_an_older_snapshot(stage: Any) -> N
     first.says(Snapshot(960, b"old style"))
     host.set_anchor("brass")
     assert isinstance(first.hears(), Prime)
-    first.process.exitcode = -9
+    first.exit_code = -9
     second = pool.nth(2)
     assert begun(second).state == b"old style"
     assert second.hears() == Prime(1, "brass", 7)
@@ -206,7 +199,7 @@ def test_a_hang_is_a_loss(stage: Any) -> None:
 def test_too_many_losses_end_it_until_another_anchor_comes(stage: Any) -> None:
     host, pool, _ = stage
     for number in range(1, 6):
-        pool.nth(number).process.exitcode = 3
+        pool.nth(number).exit_code = 3
     eventually(lambda: host.status.state == "failed")
     assert host.status.restarts == 5 and "3" in host.status.error
     assert len(pool.workers) == 5
