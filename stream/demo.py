@@ -102,7 +102,8 @@ async def run(
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as elsewhere:
         async with serving(app, settings) as url:
             take = await _take(app, url, elsewhere, clips, seconds)
-        figures = await _measure(take, factory, elsewhere, folder)
+        with Console(stderr=True).status("finding where the music first answered each cut"):
+            figures = await _measure(take, factory, elsewhere, folder)
     await asyncio.to_thread(_write, take, folder, seconds)
     return figures
 
@@ -205,18 +206,13 @@ def sensor_lag_s(affect: Sequence[tuple[float, Affect]], cut_s: float, settle_s:
 
 def control_latencies_ms(take: Take) -> list[float]:
     """For every steer: from the composer being given it to the first block that can differ leaving."""
-    starts = np.array([block.ring_sample for block in take.played])
-    result = []
-    for steer in take.steers:
-        index = int(np.searchsorted(starts, steer.at_sample, side="right")) - 1
-        if 0 <= index < len(take.played) and steer.at_sample < starts[index] + len(take.played[index].block):
-            result.append(1000.0 * (take.played[index].t_s - steer.t_s))
-    return result
+    pairs = ((steer, _block_with(take, steer.at_sample)) for steer in take.steers)
+    return [1000.0 * (block.t_s - steer.t_s) for steer, block in pairs if block is not None]
 
 
 async def glass_to_ear_ms(take: Take, factory: ComposerFactory, elsewhere: Executor) -> list[float]:
     """For the first cuts: from the new picture being sent to music changed by it being received."""
-    offset = _listener_offset(take)
+    first_pts = _first_pts_heard(take)
     starts = np.array([start for start, _ in take.peers.arrivals])
     loop = asyncio.get_running_loop()
     result = []
@@ -224,19 +220,34 @@ async def glass_to_ear_ms(take: Take, factory: ComposerFactory, elsewhere: Execu
         sample = await loop.run_in_executor(
             elsewhere, parting_after, factory, take.anchor, take.seed, take.steers, cut_s, HORIZON_S
         )
-        if sample is not None:
-            index = int(np.searchsorted(starts, sample - offset, side="right")) - 1
+        block = _block_with(take, sample) if sample is not None else None
+        if sample is not None and block is not None:
+            heard = block.pts + sample - block.ring_sample - first_pts
+            index = int(np.searchsorted(starts, heard, side="right")) - 1
             if index >= 0:
                 result.append(1000.0 * (take.peers.arrivals[index][1] - cut_s))
     return result
 
 
-def _listener_offset(take: Take) -> int:
-    """The piece's sample that the listener received first."""
-    first = take.played[0].ring_sample
-    played = np.concatenate([block.block for block in take.played]).mean(axis=1)
+def _block_with(take: Take, sample: int) -> PlayedBlock | None:
+    """The block in which the piece's `sample` left, if it did."""
+    starts = [block.ring_sample for block in take.played]
+    index = int(np.searchsorted(starts, sample, side="right")) - 1
+    inside = index >= 0 and sample < starts[index] + len(take.played[index].block)
+    return take.played[index] if inside else None
+
+
+def _first_pts_heard(take: Take) -> int:
+    """The sender's sample clock at the first sample the listener received.
+
+    The RTP clock starts anywhere, so it is found from the sound: where what left and what arrived agree.
+    """
+    first = take.played[0].pts
+    left = np.zeros(take.played[-1].pts + len(take.played[-1].block) - first, dtype=np.float32)
+    for block in take.played:
+        left[block.pts - first : block.pts - first + len(block.block)] = block.block.mean(axis=1)
     heard = take.peers.pcm.mean(axis=1).astype(np.float32) / 32768.0
-    return first + alignment(played.astype(np.float32), heard)
+    return first + alignment(left, heard)
 
 
 def _write(take: Take, folder: Path, seconds: float) -> None:
