@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 import numpy as np
-import torch
 
 from bench.report import Figure, above, below
 from composer.presets import DEFAULT_PRESET
@@ -55,7 +54,6 @@ def control_latency_ms(seed: int) -> float:
 
 
 def run() -> list[Figure]:
-    torch.set_num_threads(1)
     figures = []
     for arousal, word in ((0.0, "calm"), (0.8, "aroused")):
         share, median, p99, first = cost(DEFAULT_PRESET, arousal)

@@ -11,14 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from bench.report import Figure, above
 from composer import labels
 from composer.generator import Generator
 from composer.presets import PRESETS
 from composer.symbolic import GUIDANCE, manner_of
-from composer.weights import load_symbolic
+from composer.weights import playable, read
 
 BARS = 12
 LEVELS = (-0.8, 0.0, 0.8)
@@ -50,8 +49,7 @@ def spearman(x: Array, y: Array) -> float:
 
 def stretch(preset: str, valence: float, arousal: float, seed: int, guidance: float) -> Point:
     """Write `BARS` bars after four to settle, and measure them."""
-    model, adapter = load_symbolic()
-    generator = Generator(model, adapter, manner_of(PRESETS[preset], guidance), seed)
+    generator = Generator(*playable(read()), manner_of(PRESETS[preset], guidance), seed)
     rows: list[tuple[int, int, int, int]] = []
     minor: list[bool] = []
     quarters, first = 0, 4
@@ -86,7 +84,6 @@ def grid(presets: tuple[str, ...], guidance: float) -> list[Point]:
 
 
 def run(presets: tuple[str, ...] = ("cinematic",), guidance: float = GUIDANCE) -> list[Figure]:
-    torch.set_num_threads(1)
     points = np.array(grid(presets, guidance))
     valence, arousal, mode, consonance, rate, minor = points.T
 

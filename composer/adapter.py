@@ -7,27 +7,11 @@ dilated convolutions that see only the past, LeakyReLU, and a linear layer. Bloc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from composer.model import ModelConfig
-
-
-@dataclass(frozen=True)
-class AdapterConfig:
-    """Sizes of F_φ. The convolutions see 1 + (kernel - 1) * sum(dilations) tokens: 15 by default."""
-
-    width: int = 128
-    kernel: int = 3
-    dilations: tuple[int, ...] = (1, 2, 4)
-
-    @property
-    def reach(self) -> int:
-        """Past tokens needed beside the present one."""
-        return (self.kernel - 1) * sum(self.dilations)
+from composer.config import AdapterConfig, ModelConfig
 
 
 class Adapter(nn.Module):
@@ -56,22 +40,3 @@ class Adapter(nn.Module):
         """One residual per shallow block."""
         c = self.curve(affect)
         return tuple(gamma * c for gamma in self.gamma)
-
-
-class AdapterStream:
-    """The adapter fed one token at a time: keeps the affect of the last `reach` tokens, no more.
-
-    Equal to `Adapter.forward` over the whole stream. The convolutions are replayed over that short past
-    (15 positions): cheaper to trust than a ring per layer, and 0.1 ms.
-    """
-
-    def __init__(self, adapter: Adapter) -> None:
-        self._adapter = adapter
-        self.past: list[tuple[float, float]] = []
-
-    @torch.inference_mode()
-    def step(self, valence: float, arousal: float) -> tuple[Tensor, ...]:
-        """Residuals for the next token, each (1, 1, D)."""
-        self.past = [*self.past, (valence, arousal)][-(self._adapter.config.reach + 1) :]
-        residuals = self._adapter(torch.tensor([self.past], dtype=torch.float32))
-        return tuple(r[:, -1:] for r in residuals)

@@ -12,15 +12,13 @@ import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.numpy import load, save
 
 from composer import grammar, tokens
-from composer.adapter import Adapter, AdapterStream
+from composer.decoding import StepAdapter, StepDecoder, StepState
 from composer.errors import ComposerError
 from composer.grammar import Cursor
-from composer.model import Decoder, StepState
 from composer.score import STEPS_PER_QUARTER, Beat, Note
 
 
@@ -41,9 +39,9 @@ class Manner:
 class Generator:
     """Writes beats. Owned by one thread."""
 
-    def __init__(self, model: Decoder, adapter: Adapter | None, manner: Manner, seed: int) -> None:
+    def __init__(self, model: StepDecoder, adapter: StepAdapter | None, manner: Manner, seed: int) -> None:
         self._model = model
-        self._stream = AdapterStream(adapter) if adapter is not None else None
+        self._stream = adapter.begin() if adapter is not None else None
         self.manner = manner
         self._random = np.random.Generator(np.random.PCG64(seed))
         self._state: StepState = model.begin(2 if adapter is not None else 1)
@@ -75,10 +73,10 @@ class Generator:
         """Logits (V,) for the next token, guided."""
         style = self.manner.style
         if self._stream is None:
-            return self._model.step(self._state, token, position, style)[0].numpy().astype(np.float64)
-        conditioned = self._stream.step(valence, arousal)
-        residuals = tuple(torch.cat([torch.zeros_like(r), r]) for r in conditioned)
-        rows = self._model.step(self._state, token, position, style, residuals).numpy().astype(np.float64)
+            return np.asarray(self._model.step(self._state, token, position, style)[0], np.float64)
+        adapted = self._stream.step(valence, arousal)
+        residuals = np.stack([np.zeros_like(adapted), adapted], axis=1)
+        rows = self._model.step(self._state, token, position, style, residuals).astype(np.float64)
         return np.asarray(rows[0] + self.manner.guidance * (rows[1] - rows[0]))
 
     def _completed_by(self, token: int) -> tuple[Beat, ...]:
@@ -137,7 +135,7 @@ class Generator:
         self._notes = [Note(*row) for row in meta["notes"]]
         self._random.bit_generator.state = meta["random"]
         if self._stream:
-            self._stream.past = [(v, a) for v, a in meta["past"]]
+            self._stream.replay([(v, a) for v, a in meta["past"]])
 
 
 def _longest_silence(arousal: float) -> int:

@@ -1,7 +1,7 @@
-"""The decoder: a small causal transformer over tokens, and its rolling one-token step.
+"""The decoder: a small causal transformer over tokens, as it is trained.
 
 Attention looks back over a window of `window` tokens in training and in playing alike, so a ring of keys
-and values of that size is not an approximation: `step` equals `forward`, token for token, for ever.
+and values of that size is no approximation: `composer.decoding` plays it, token for token, for ever.
 Positions are rotary (Su et al. 2021): only distances matter, so the piece has no end.
 
 The style (the anchor's half that the model knows) is an embedding added to every token: it never scrolls
@@ -12,35 +12,12 @@ out of the window, which is what "held fixed" means here. Affect enters as a res
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from composer.tokens import MAX_BAR_STEPS, VOCABULARY
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """Sizes of the decoder. `window` is how many tokens (itself included) each token may look back on."""
-
-    layers: int = 4
-    width: int = 256
-    heads: int = 4
-    window: int = 256
-    vocabulary: int = VOCABULARY
-    bar_steps: int = MAX_BAR_STEPS
-    style_sizes: tuple[int, ...] = (2, 4, 3, 2)
-
-    @property
-    def head_width(self) -> int:
-        return self.width // self.heads
-
-    @property
-    def shallow(self) -> int:
-        """Blocks that take the affect residual: the first 75 %."""
-        return math.ceil(0.75 * self.layers)
+from composer.config import ModelConfig
 
 
 class Block(nn.Module):
@@ -81,15 +58,6 @@ def turns_at(positions: Tensor, head_width: int) -> Tensor:
     rate = 10_000.0 ** (-torch.arange(0, head_width, 2, dtype=torch.float64) / head_width)
     phase = positions.to(torch.float64)[:, None] * rate
     return torch.polar(torch.ones_like(phase), phase).to(torch.complex64)
-
-
-@dataclass
-class StepState:
-    """Ring of keys and values, (layers, rows, heads, window, head_width), and tokens seen so far."""
-
-    keys: Tensor
-    values: Tensor
-    seen: int
 
 
 class Decoder(nn.Module):
@@ -136,42 +104,3 @@ class Decoder(nn.Module):
             if residuals is not None and layer < len(residuals):
                 h = h + residuals[layer]
         return F.linear(self.norm(h), self.token.weight)
-
-    def begin(self, rows: int) -> StepState:
-        """An empty state for `rows` streams that share their tokens but not their residuals."""
-        c = self.config
-        shape = (c.layers, rows, c.heads, c.window, c.head_width)
-        return StepState(torch.zeros(shape), torch.zeros(shape), 0)
-
-    @torch.inference_mode()
-    def step(
-        self,
-        state: StepState,
-        token: int,
-        position: int,
-        style: tuple[int, ...],
-        residuals: tuple[Tensor, ...] | None = None,
-    ) -> Tensor:
-        """Feed one token to every row; logits (rows, V) for the next. `state` is updated in place.
-
-        `residuals` as in `forward`, each (rows, 1, D). Constant cost: the ring forgets the oldest token.
-        """
-        c = self.config
-        rows = state.keys.shape[1]
-        slot = state.seen % c.window
-        filled = min(state.seen + 1, c.window)
-        turns = turns_at(torch.tensor([state.seen]), c.head_width)
-        h = self.embed(torch.tensor([[token]]), torch.tensor([[position]]), torch.tensor([[style]]))
-        h = h.expand(rows, 1, c.width)
-        for layer, block in enumerate(self.blocks):
-            assert isinstance(block, Block)
-            q, k, v = block.project(h, turns)
-            state.keys[layer, :, :, slot] = k[:, :, 0]
-            state.values[layer, :, :, slot] = v[:, :, 0]
-            keys, values = state.keys[layer, :, :, :filled], state.values[layer, :, :, :filled]
-            weights = (q @ keys.transpose(-1, -2) * c.head_width**-0.5).softmax(dim=-1)
-            h = block.finish(h, weights @ values)
-            if residuals is not None and layer < len(residuals):
-                h = h + residuals[layer]
-        state.seen += 1
-        return F.linear(self.norm(h[:, 0]), self.token.weight)

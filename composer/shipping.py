@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from composer import corpus, dataset, weights
+from composer.decoding import Arrays
 from composer.errors import WeightsError
+from composer.model import Decoder
 from composer.ngram import NGram
 from composer.tokens import VOCABULARY
 from composer.train import train_base
@@ -33,6 +36,10 @@ _SOURCES = {
 }
 
 
+def _arrays(module: nn.Module) -> Arrays:
+    return {name: value.numpy() for name, value in module.state_dict().items()}
+
+
 def ship_base(data: Path, run: Path, out: Path | None, steps: int, seed: int) -> None:
     """Train the base and write it, without an adapter (one that was there belongs to another base)."""
     torch.set_num_threads(1)
@@ -52,7 +59,8 @@ def ship_base(data: Path, run: Path, out: Path | None, steps: int, seed: int) ->
         f"ngram_{NGRAM_ORDER}_bits_per_token": round(baseline, 4),
         "label_scale": pieces.scale._asdict(),
     }
-    weights.write(out or weights.SHIPPED, model, None, facts)
+    shipped = weights.Weights(model.config, _arrays(model), None, None)
+    weights.write(out or weights.SHIPPED, shipped, facts)
     log.info("%.3f bits per token held out, %.3f for the %d-gram", bits, baseline, NGRAM_ORDER)
 
 
@@ -65,7 +73,9 @@ def ship_adapter(data: Path, run: Path, out: Path | None, steps: int, seed: int)
     torch.set_num_threads(1)
     folder = out or weights.SHIPPED
     card = weights.read_card(folder)
-    model, _ = weights.load_symbolic(folder)
+    base = weights.read(folder)
+    model = Decoder(base.config)
+    model.load_state_dict({name: torch.from_numpy(array) for name, array in base.base.items()})
     pieces = dataset.build(corpus.load(data, run / "corpus.npz"))
     if list(pieces.held_out_composers) != card.get("split", {}).get("held_out_composers"):
         raise WeightsError(
@@ -75,5 +85,6 @@ def ship_adapter(data: Path, run: Path, out: Path | None, steps: int, seed: int)
     facts = {key: value for key, value in card.items() if key not in ("model", "adapter", "files")}
     facts["adapter_training"] = {"steps": steps, "tokens_per_step": 4096, "seed": seed}
     facts["adapter_held_out_bits_per_token"] = {k: round(v, 4) for k, v in verdict._asdict().items()}
-    weights.write(folder, model, adapter, facts)
+    shipped = weights.Weights(base.config, base.base, adapter.config, _arrays(adapter))
+    weights.write(folder, shipped, facts)
     log.info("held out bits: %s", verdict)

@@ -21,19 +21,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from composer import tokens
-from composer.adapter import Adapter
 from composer.anchor import read_anchor
+from composer.decoding import StepAdapter, StepDecoder
 from composer.errors import ComposerError
 from composer.generator import Generator, Manner
-from composer.model import Decoder
 from composer.performer import Performer
 from composer.presets import Preset
 from composer.score import SAMPLE_RATE_HZ, TICK_SAMPLES, Beat, Note, Strike
 from composer.synth import Synth
-from composer.weights import SHIPPED, load_symbolic
+from composer.weights import SHIPPED, playable, read
 
 Block = npt.NDArray[np.float32]
 
@@ -57,8 +55,7 @@ _ENSEMBLES = ("lied", "quartet")
 
 def create() -> SymbolicComposer:
     """The composer on the shipped weights. What a composer process calls."""
-    torch.set_num_threads(1)
-    return SymbolicComposer(*load_symbolic(SHIPPED))
+    return create_from(SHIPPED)
 
 
 def create_from(folder: Path) -> SymbolicComposer:
@@ -67,7 +64,7 @@ def create_from(folder: Path) -> SymbolicComposer:
     Raises:
         WeightsError: the folder holds no usable weights.
     """
-    return SymbolicComposer(*load_symbolic(folder))
+    return SymbolicComposer(*playable(read(folder)))
 
 
 def manner_of(preset: Preset, guidance: float = GUIDANCE) -> Manner:
@@ -88,7 +85,7 @@ class SymbolicComposer:
     latency_samples = Synth.latency_samples
     """A steer is heard from the first tick at or after its sample, later by the limiter's look-ahead."""
 
-    def __init__(self, model: Decoder, adapter: Adapter | None) -> None:
+    def __init__(self, model: StepDecoder, adapter: StepAdapter | None) -> None:
         self._model = model
         self._adapter = adapter
         self._anchor_text = ""
@@ -141,7 +138,7 @@ class SymbolicComposer:
         """
         if math.isnan(valence) or math.isnan(arousal):
             return
-        clamped = min(max(valence, -1.0), 1.0), min(max(arousal, -1.0), 1.0)
+        clamped = min(max(float(valence), -1.0), 1.0), min(max(float(arousal), -1.0), 1.0)
         if self._curve:
             at_sample = max(at_sample, self._curve[-1][0])
         self._curve.append((at_sample, *clamped))

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import logging
-import time
 from pathlib import Path
 
 import torch
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 from torch.nn import functional as F
 
-from composer import corpus, dataset
-from composer.model import Decoder, ModelConfig
+from composer import corpus, dataset, training
+from composer.config import ModelConfig
+from composer.model import Decoder
 from composer.training import (
     Batch,
-    Checkpoint,
     Gradients,
     Schedule,
     bits,
@@ -25,9 +23,6 @@ from composer.training import (
 )
 
 log = logging.getLogger(__name__)
-
-BATCH_ROWS = 8
-BATCH_TOKENS = 512
 
 
 def base_loss(model: Decoder, batch: Batch) -> Tensor:
@@ -73,34 +68,21 @@ def train_base(
     pieces = dataset.build(scores)
     torch.manual_seed(seed)
     model = Decoder(config or ModelConfig())
-    optimizer = optimizer_for(model)
-    checkpoint = Checkpoint(run)
-    done = checkpoint.resume(model, optimizer)
-    schedule = Schedule(schedule_steps or steps, peak)
     gradients = Gradients(list(model.parameters()), workers)
-    judged = held_out_batches(pieces.held_out, BATCH_ROWS, BATCH_TOKENS)
+    judged = held_out_batches(pieces.held_out, training.BATCH_ROWS, training.BATCH_TOKENS)
     log.info("%d training tokens, %d held out", len(pieces.train.tokens), len(pieces.held_out.tokens))
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}"),
-        TimeRemainingColumn(),
+
+    def backward(step: int) -> float:
+        batch = training_batch(pieces.train, training.BATCH_ROWS, training.BATCH_TOKENS, seed, step)
+        return gradients.backward(lambda part: base_loss(model, part), parts_of(batch, workers))
+
+    training.train(
+        model,
+        optimizer_for(model),
+        run,
+        Schedule(schedule_steps or steps, peak),
+        steps,
+        backward,
+        lambda: {"held_out_bits": held_out_bits(model, judged)},
     )
-    with Progress(*columns) as progress:
-        task = progress.add_task("training", total=steps, completed=done)
-        began, since = time.monotonic(), done
-        for step in range(done, steps):
-            for group in optimizer.param_groups:
-                group["lr"] = schedule.rate(step)
-            batch = training_batch(pieces.train, BATCH_ROWS, BATCH_TOKENS, seed, step)
-            loss = gradients.backward(lambda part: base_loss(model, part), parts_of(batch, workers))
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            if (step + 1) % 20 == 0:
-                rate = (step + 1 - since) * BATCH_ROWS * BATCH_TOKENS / (time.monotonic() - began)
-                progress.update(task, completed=step + 1, description=f"{bits(loss):.3f} bits")
-                checkpoint.log(step=step + 1, bits=bits(loss), tokens_per_s=round(rate))
-            if (step + 1) % 200 == 0 or step + 1 == steps:
-                checkpoint.save(step + 1, model, optimizer)
-                checkpoint.log(step=step + 1, held_out_bits=held_out_bits(model, judged))
     return model, pieces, held_out_bits(model, judged)

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 from torch.nn import functional as F
 
-from composer.adapter import Adapter, AdapterConfig
+from composer import training
+from composer.adapter import Adapter
+from composer.config import AdapterConfig
 from composer.dataset import Dataset
 from composer.model import Decoder
-from composer.train import BATCH_ROWS, BATCH_TOKENS, base_loss
+from composer.train import base_loss
 from composer.training import (
     Batch,
-    Checkpoint,
     Gradients,
     Schedule,
     bits,
@@ -76,34 +75,20 @@ def train_adapter(
     torch.manual_seed(seed)
     adapter = Adapter(config or AdapterConfig(), model.config)
     optimizer = torch.optim.AdamW(adapter.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=0.0)
-    checkpoint = Checkpoint(run)
-    done = checkpoint.resume(adapter, optimizer)
-    schedule = Schedule(steps, peak, warmup=50)
     gradients = Gradients(list(adapter.parameters()), workers)
-    judged = held_out_batches(pieces.held_out, BATCH_ROWS, BATCH_TOKENS)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}"),
-        TimeRemainingColumn(),
+    judged = held_out_batches(pieces.held_out, training.BATCH_ROWS, training.BATCH_TOKENS)
+
+    def backward(step: int) -> float:
+        batch = training_batch(pieces.train, training.BATCH_ROWS, training.BATCH_TOKENS, seed, step)
+        return gradients.backward(lambda part: adapted_loss(model, adapter, part), parts_of(batch, workers))
+
+    training.train(
+        adapter,
+        optimizer,
+        run,
+        Schedule(steps, peak, warmup=50),
+        steps,
+        backward,
+        lambda: verdict(model, adapter, judged)._asdict(),
     )
-    with Progress(*columns) as progress:
-        task = progress.add_task("adapter", total=steps, completed=done)
-        began, since = time.monotonic(), done
-        for step in range(done, steps):
-            for group in optimizer.param_groups:
-                group["lr"] = schedule.rate(step)
-            batch = training_batch(pieces.train, BATCH_ROWS, BATCH_TOKENS, seed, step)
-            loss = gradients.backward(
-                lambda part: adapted_loss(model, adapter, part), parts_of(batch, workers)
-            )
-            torch.nn.utils.clip_grad_norm_(adapter.parameters(), 1.0)
-            optimizer.step()
-            if (step + 1) % 20 == 0:
-                rate = (step + 1 - since) * BATCH_ROWS * BATCH_TOKENS / (time.monotonic() - began)
-                progress.update(task, completed=step + 1, description=f"{bits(loss):.3f} bits")
-                checkpoint.log(step=step + 1, bits=bits(loss), tokens_per_s=round(rate))
-            if (step + 1) % 100 == 0 or step + 1 == steps:
-                checkpoint.save(step + 1, adapter, optimizer)
-                checkpoint.log(step=step + 1, **verdict(model, adapter, judged)._asdict())
     return adapter, verdict(model, adapter, judged)

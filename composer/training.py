@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import torch
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from composer import tokens
 from composer.dataset import Split
+
+BATCH_ROWS = 8
+BATCH_TOKENS = 512
+LOG_EVERY = 20
+SAVE_EVERY = 200
 
 _TRANSPOSE = torch.from_numpy(tokens.transpositions())
 
@@ -150,6 +157,48 @@ class Checkpoint:
         optimizer.load_state_dict({**optimizer.state_dict(), "state": slots})
         return int(state["step"])
 
-    def log(self, **row: float) -> None:
+    def log(self, row: Mapping[str, float]) -> None:
         with (self._folder / "log.jsonl").open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(row) + "\n")
+
+
+def train(
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    run: Path,
+    schedule: Schedule,
+    steps: int,
+    backward: Callable[[int], float],
+    judge: Callable[[], Mapping[str, float]],
+) -> None:
+    """Train `module`, or go on training it, in the folder `run` until `steps` are done.
+
+    `backward(step)` leaves gradients in the module's parameters and returns the loss in nats; `judge()`
+    measures on held-out pieces. Both are logged; the checkpoint is kept every `SAVE_EVERY` steps.
+    """
+    checkpoint = Checkpoint(run)
+    done = checkpoint.resume(module, optimizer)
+    trained = [p for p in module.parameters() if p.requires_grad]
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns) as progress:
+        task = progress.add_task("training", total=steps, completed=done)
+        began = time.monotonic()
+        for step in range(done, steps):
+            for group in optimizer.param_groups:
+                group["lr"] = schedule.rate(step)
+            loss = backward(step)
+            nn.utils.clip_grad_norm_(trained, 1.0)
+            optimizer.step()
+            now = step + 1
+            if now % LOG_EVERY == 0:
+                rate = (now - done) * BATCH_ROWS * BATCH_TOKENS / (time.monotonic() - began)
+                progress.update(task, completed=now, description=f"{bits(loss):.3f} bits")
+                checkpoint.log({"step": now, "bits": bits(loss), "tokens_per_s": round(rate)})
+            if now % SAVE_EVERY == 0 or now == steps:
+                checkpoint.save(now, module, optimizer)
+                checkpoint.log({"step": now, **judge()})

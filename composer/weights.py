@@ -8,18 +8,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 from safetensors import SafetensorError
-from safetensors.torch import load, save
-from torch import nn
+from safetensors.numpy import load, save
 
-from composer.adapter import Adapter, AdapterConfig
+from composer.config import AdapterConfig, ModelConfig
+from composer.decoding import Arrays, StepAdapter, StepDecoder
 from composer.errors import WeightsError
-from composer.model import Decoder, ModelConfig
 
 SHIPPED = Path(__file__).parent / "weights"
 CARD = "symbolic.json"
@@ -29,21 +28,26 @@ ADAPTER = "symbolic-adapter.safetensors"
 Card = dict[str, Any]
 
 
-def write(
-    folder: Path,
-    base: Decoder,
-    adapter: Adapter | None,
-    facts: Mapping[str, Any],
-) -> None:
+@dataclass(frozen=True)
+class Weights:
+    """Everything that was shipped: float32 arrays by name, and the sizes they fit. No adapter: None."""
+
+    config: ModelConfig
+    base: Arrays
+    adapter_config: AdapterConfig | None
+    adapter: Arrays | None
+
+
+def write(folder: Path, weights: Weights, facts: Mapping[str, Any]) -> None:
     """Write weights and card into `folder`; `facts` (data, split, losses) go into the card as they are."""
     folder.mkdir(parents=True, exist_ok=True)
-    card: Card = {"model": asdict(base.config), "files": {}, **facts}
-    parts: list[tuple[str, nn.Module]] = [(BASE, base)]
-    if adapter is not None:
-        card["adapter"] = asdict(adapter.config)
-        parts.append((ADAPTER, adapter))
-    for name, module in parts:
-        blob = save({key: value.half().contiguous() for key, value in module.state_dict().items()})
+    card: Card = {"model": asdict(weights.config), "files": {}, **facts}
+    parts = [(BASE, weights.base)]
+    if weights.adapter is not None and weights.adapter_config is not None:
+        card["adapter"] = asdict(weights.adapter_config)
+        parts.append((ADAPTER, weights.adapter))
+    for name, arrays in parts:
+        blob = save({key: value.astype(np.float16) for key, value in arrays.items()})
         (folder / name).write_bytes(blob)
         card["files"][name] = hashlib.sha256(blob).hexdigest()
     (folder / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -69,7 +73,7 @@ def read_card(folder: Path = SHIPPED) -> Card:
     return card
 
 
-def _fill(module: nn.Module, folder: Path, name: str, card: Card) -> None:
+def _arrays(folder: Path, name: str, card: Card) -> Arrays:
     path = folder / name
     try:
         blob = path.read_bytes()
@@ -77,17 +81,15 @@ def _fill(module: nn.Module, folder: Path, name: str, card: Card) -> None:
         raise WeightsError(f"{path} cannot be read ({error.strerror}).") from error
     expected, found = card["files"].get(name), hashlib.sha256(blob).hexdigest()
     if found != expected:
-        raise WeightsError(
-            f"{path} is not the file its card names: sha256 {expected} was expected, not {found}."
-        )
+        raise WeightsError(f"{path} is not the file its card names: sha256 {expected} expected, not {found}.")
     try:
-        module.load_state_dict({key: value.float() for key, value in load(blob).items()})
-    except (SafetensorError, RuntimeError) as error:
-        raise WeightsError(f"{path} does not fit the model its card describes: {error}") from error
+        return {key: value.astype(np.float32) for key, value in load(blob).items()}
+    except SafetensorError as error:
+        raise WeightsError(f"{path} is not a safetensors file: {error}") from error
 
 
-def load_symbolic(folder: Path = SHIPPED) -> tuple[Decoder, Adapter | None]:
-    """The decoder and its adapter (None where the card has none), in evaluation mode, frozen.
+def read(folder: Path = SHIPPED) -> Weights:
+    """The weights in `folder`, checked against their card.
 
     Raises:
         WeightsError: with the path and what was expected.
@@ -95,23 +97,30 @@ def load_symbolic(folder: Path = SHIPPED) -> tuple[Decoder, Adapter | None]:
     card = read_card(folder)
     try:
         config = ModelConfig(**{**card["model"], "style_sizes": tuple(card["model"]["style_sizes"])})
-        adapter_config = card.get("adapter")
-        if adapter_config is not None:
-            adapter_config = AdapterConfig(
-                **{**adapter_config, "dilations": tuple(adapter_config["dilations"])}
-            )
+        adapter = card.get("adapter")
+        adapter_config = adapter and AdapterConfig(**{**adapter, "dilations": tuple(adapter["dilations"])})
     except (TypeError, KeyError) as error:
         raise WeightsError(
             f"{folder / CARD} describes a model this version does not know: {error}"
         ) from error
-    with torch.random.fork_rng(
-        devices=[]
-    ):  # building a module draws random weights: leave the caller's stream alone
-        base = Decoder(config)
-        adapter = Adapter(adapter_config, config) if adapter_config is not None else None
-    _fill(base, folder, BASE, card)
-    if adapter is not None:
-        _fill(adapter, folder, ADAPTER, card)
-        adapter.requires_grad_(False).eval()
-    base.requires_grad_(False).eval()
-    return base, adapter
+    base = _arrays(folder, BASE, card)
+    return Weights(config, base, adapter_config, _arrays(folder, ADAPTER, card) if adapter_config else None)
+
+
+def playable(weights: Weights) -> tuple[StepDecoder, StepAdapter | None]:
+    """The decoder and adapter that play `weights`.
+
+    Raises:
+        WeightsError: the arrays do not fit the sizes on the card.
+    """
+    try:
+        decoder = StepDecoder(weights.base, weights.config)
+        adapter = None
+        if weights.adapter is not None and weights.adapter_config is not None:
+            adapter = StepAdapter(weights.adapter, weights.adapter_config)
+        # One token tells whether every array has the shape its neighbors need.
+        residuals = adapter.begin().step(0.0, 0.0)[:, None] if adapter is not None else None
+        decoder.step(decoder.begin(1), 0, 0, (0,) * len(weights.config.style_sizes), residuals)
+    except (KeyError, ValueError, IndexError) as error:
+        raise WeightsError(f"The weights do not fit the model their card describes: {error}") from error
+    return decoder, adapter

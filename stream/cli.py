@@ -79,13 +79,13 @@ def make_app(settings: Settings, reactivity: str = "balanced") -> Starlette:
 
     from composer.presets import DEFAULT_PRESET, PRESETS
     from composer.symbolic import create
-    from composer.weights import load_symbolic
+    from composer.weights import playable, read
     from sensor.live import LiveSensor, create_eye
     from sensor.window import AffectWindow
     from stream.app import create_app
     from stream.ports import Sensor, Window
 
-    load_symbolic()  # a composer process would fail with the same error, but later and out of sight
+    playable(read())  # a composer process would fail with the same error, but later and out of sight
     torch.set_num_threads(1)
     eye = create_eye()
     names = [DEFAULT_PRESET, *(name for name in PRESETS if name != DEFAULT_PRESET)]

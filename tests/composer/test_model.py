@@ -19,16 +19,26 @@ def random_stream(
 
 
 def test_step_equals_forward_far_beyond_the_window() -> None:
-    from composer.adapter import AdapterStream
-
-    model, adapter = tiny.decoder(), tiny.adapter()
     tokens, positions, styles, affect = random_stream(5 * tiny.CONFIG.window)
-    whole = model(tokens, positions, styles, adapter(affect))[0]
-    state, stream = model.begin(1), AdapterStream(adapter)
+    whole = tiny.decoder()(tokens, positions, styles, tiny.adapter()(affect))[0]
+    decoder, adapter = tiny.player()
+    state, stream = decoder.begin(1), adapter.begin()
     for t in range(tokens.shape[1]):
-        residuals = stream.step(float(affect[0, t, 0]), float(affect[0, t, 1]))
-        logits = model.step(state, int(tokens[0, t]), int(positions[0, t]), (1, 2, 0, 1), residuals)
-        torch.testing.assert_close(logits[0], whole[t], atol=2e-4, rtol=1e-4)
+        residuals = stream.step(float(affect[0, t, 0]), float(affect[0, t, 1]))[:, None]
+        logits = decoder.step(state, int(tokens[0, t]), int(positions[0, t]), (1, 2, 0, 1), residuals)
+        torch.testing.assert_close(torch.from_numpy(logits[0]), whole[t], atol=2e-4, rtol=1e-4)
+
+
+def test_an_adapter_stream_that_replays_its_past_stands_where_it_stood() -> None:
+    _, adapter = tiny.player()
+    *_, affect = random_stream(60)
+    curve = [(float(v), float(a)) for v, a in affect[0]]
+    first, second = adapter.begin(), adapter.begin()
+    for valence, arousal in curve[:40]:
+        first.step(valence, arousal)
+    second.replay(first.past)
+    for valence, arousal in curve[40:]:
+        assert (first.step(valence, arousal) == second.step(valence, arousal)).all()
 
 
 def test_nothing_looks_ahead() -> None:

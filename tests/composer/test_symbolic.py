@@ -32,7 +32,7 @@ def composers() -> Iterator[list[SymbolicComposer]]:
 def begin(made: list[SymbolicComposer], anchor: str = "cinematic", seed: int = 5) -> SymbolicComposer:
     for other in made:
         other.close()  # one synthesiser at a time
-    composer = SymbolicComposer(tiny.decoder(), tiny.adapter())
+    composer = SymbolicComposer(*tiny.player())
     made.append(composer)
     composer.prime(anchor, seed)
     return composer
@@ -173,7 +173,7 @@ def test_an_anchor_that_is_none_is_refused(composers: list[SymbolicComposer], te
 
 def test_an_unprimed_composer_says_what_to_do() -> None:
     with pytest.raises(ComposerError, match="prime"):
-        SymbolicComposer(tiny.decoder(), None).render(10)
+        SymbolicComposer(tiny.player()[0], None).render(10)
 
 
 def test_a_foreign_state_is_refused(composers: list[SymbolicComposer]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from composer import corpus, dataset, train, train_adapter
+from composer import corpus, dataset, train, train_adapter, training
 from composer.corpus import Score
 from composer.errors import CorpusError
 from composer.ngram import NGram
@@ -25,9 +25,8 @@ def scores() -> list[Score]:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch, scores: list[Score]) -> None:
     monkeypatch.setattr(corpus, "load", lambda data, cache: scores)
-    for module in (train, train_adapter):
-        monkeypatch.setattr(module, "BATCH_ROWS", 4)
-        monkeypatch.setattr(module, "BATCH_TOKENS", 48)
+    monkeypatch.setattr(training, "BATCH_ROWS", 4)
+    monkeypatch.setattr(training, "BATCH_TOKENS", 48)
 
 
 @pytest.mark.usefixtures("small")

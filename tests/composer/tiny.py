@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from composer.adapter import Adapter, AdapterConfig
+from composer.adapter import Adapter
+from composer.config import AdapterConfig, ModelConfig
 from composer.corpus import Score
-from composer.model import Decoder, ModelConfig
+from composer.decoding import StepAdapter, StepDecoder
+from composer.model import Decoder
+from composer.weights import Weights, playable
 
 CONFIG = ModelConfig(layers=4, width=32, heads=2, window=24)
 
@@ -28,6 +31,24 @@ def adapter(seed: int = 1, trained: bool = True) -> Adapter:
         with torch.no_grad():
             module.gamma.copy_(torch.tensor([0.8, -0.6, 0.7]))
     return module.eval().requires_grad_(False)
+
+
+def weights(trained: bool = True) -> Weights:
+    """Both modules as they would be shipped."""
+    base, adapted = decoder(), adapter(trained=trained)
+    return Weights(
+        base.config,
+        {name: value.numpy() for name, value in base.state_dict().items()},
+        adapted.config,
+        {name: value.numpy() for name, value in adapted.state_dict().items()},
+    )
+
+
+def player(trained: bool = True) -> tuple[StepDecoder, StepAdapter]:
+    """Both modules as they play."""
+    step_decoder, step_adapter = playable(weights(trained))
+    assert step_adapter is not None
+    return step_decoder, step_adapter
 
 
 def score(name: str, seed: int, minor: bool = False, bars: int = 12) -> Score:
