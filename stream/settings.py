@@ -32,7 +32,7 @@ class Settings:
     seed: int | None = None
     """None: another piece every time."""
 
-    ring_ms: int = 100
+    ring_ms: int = 120
     control_hz: float = 40.0
     telemetry_hz: float = 10.0
     opus_bit_rate: int = 128_000

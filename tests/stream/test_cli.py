@@ -1,0 +1,77 @@
+"""The command: what it refuses, and that it says so in one line with a non-zero exit."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from composer import weights
+from stream.cli import app, read_anchor
+
+runner = CliRunner()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "example.org"])
+def test_an_address_others_can_reach_is_refused(host: str) -> None:
+    result = runner.invoke(app, ["serve", "--host", host])
+    assert result.exit_code == 1
+    assert "127.0.0.1" in result.stderr
+
+
+def test_a_taken_port_is_named() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = runner.invoke(app, ["serve", "--port", str(port)])
+    assert result.exit_code == 1
+    assert str(port) in result.stderr and "--port" in result.stderr
+
+
+def test_unreadable_weights_are_named_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / weights.CARD).write_text("{}")
+    monkeypatch.setattr(weights.read, "__defaults__", (tmp_path,))
+    result = runner.invoke(app, ["serve", "--port", "0"])
+    assert result.exit_code == 1
+    assert weights.CARD in result.stderr.replace("\n", "")
+
+
+@pytest.mark.parametrize("anchor", ["   ", "x" * 3000])
+def test_an_anchor_that_is_none_is_refused(anchor: str) -> None:
+    result = runner.invoke(app, ["serve", "--port", "0", "--anchor", anchor])
+    assert result.exit_code == 1
+    assert "anchor" in result.stderr.lower()
+
+
+def test_sense_refuses_what_is_not_there(tmp_path: Path) -> None:
+    result = runner.invoke(app, ["sense", str(tmp_path / "nothing.mp4")])
+    assert result.exit_code == 1
+    assert "nothing.mp4" in result.stderr.replace("\n", "")
+
+
+@pytest.mark.parametrize("stage", ["symbolic", "symbolic-adapter"])
+def test_training_without_scores_says_what_was_expected(tmp_path: Path, stage: str) -> None:
+    arguments = [
+        "train",
+        stage,
+        "--data",
+        str(tmp_path),
+        "--run",
+        str(tmp_path / "run"),
+        "--out",
+        str(tmp_path),
+    ]
+    result = runner.invoke(app, arguments)
+    assert result.exit_code == 1
+    assert result.stderr.strip()
+
+
+def test_an_anchor_is_read_in_the_streams_words() -> None:
+    reply = read_anchor("slow dreamy piano, no drums, xyzzy")
+    assert "piano" in reply.understood and "xyzzy" in reply.ignored
+    assert reply.preset and reply.genre and reply.instrumentation and reply.atmosphere and reply.pacing
