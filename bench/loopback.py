@@ -30,7 +30,6 @@ def run() -> list[Figure]:
         above("loopback: readings per second", got.readings_per_s, "", 4.0),
         below("loopback: underruns", got.underruns, "", 0),
         Figure("loopback: CPU share, service and composer", got.cost.cores, "cores"),
-        Figure("loopback: peak memory, service and composer", got.cost.peak_mib, "MiB"),
     ]
     if got.sensor_lag_s is not None:
         figures.append(Figure("loopback: sensor lag (63 %)", got.sensor_lag_s, "s"))

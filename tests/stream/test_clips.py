@@ -35,6 +35,7 @@ def test_every_picture_is_an_object_of_its_own() -> None:
 
 
 def test_the_sample_clips_decode_and_scale() -> None:
+    assert len(sample_clips()) == 3
     frames = decoded(sample_clips()[0], 64, 36)
     assert len(frames) > 50
     assert (frames[0].width, frames[0].height) == (64, 36)
