@@ -13,7 +13,6 @@ from av import VideoFrame
 
 from stream.errors import StreamError
 
-
 SAMPLE_CLIPS = ("bigbuckbunny.mp4", "bikes.mp4", "carphone_pristine.mp4")
 """The package ships a distorted copy of the last one too: between the two there would be no cut."""
 
