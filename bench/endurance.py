@@ -73,14 +73,19 @@ async def measure(seconds: float) -> list[Figure]:
             heard = await peers
             underruns = session.egress.underruns if session.egress is not None else -1
             readings = session.readings
-    # What is kept for display and the tones of a style fill up in the first minutes: the second half tells.
+    minute = next((i for i, t in enumerate(times) if t > min(60.0, seconds / 3)), 0)
     half = len(times) // 2
-    slope = float(np.polyfit(times[half:], memory[half:], 1)[0]) * 60
+
+    def growth(start: int) -> float:
+        """MiB a minute from sample `start` on."""
+        return float(np.polyfit(times[start:], memory[start:], 1)[0]) * 60
+
     return [
         Figure("endurance: seconds played to the listener", heard.audio_s, "s"),
         below("endurance: underruns", underruns, "", 0),
         below("endurance: longest wait between packets", 1000 * heard.longest_wait_s, "ms", 200.0),
-        below("endurance: memory growth, second half", slope, "MiB/min", 1.0),
+        below("endurance: memory growth after the first minute", growth(minute), "MiB/min", 1.0),
+        below("endurance: memory growth, second half", growth(half), "MiB/min", 1.0),
         Figure("endurance: memory at half time", memory[half], "MiB"),
         Figure("endurance: memory at the end", memory[-1], "MiB"),
         Figure("endurance: readings per second", readings / heard.audio_s, ""),
