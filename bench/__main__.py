@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from bench.report import Figure, machine, save, show
-from stream.cli import one_thread_each
+from stream.cli.threads import one_thread_each
 
 PARTS = ("sensor", "sound", "composer", "control", "loopback")
 

@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.progress import track
 
 from bench.report import Figure, below, machine, save, show
-from stream.cli import make_app, one_thread_each
+from stream.cli.threads import one_thread_each
+from stream.cli.wiring import make_app
 from stream.clips import decoded, in_turn, sample_clips
 from stream.demo import SHOT_S
 from stream.demo_peers import FPS, HEIGHT, WIDTH
@@ -58,7 +59,7 @@ async def measure(seconds: float) -> list[Figure]:
     settings = Settings(port=0, default_anchor="cinematic", seed=7)
     app = make_app(settings)
     loop = asyncio.get_running_loop()
-    times, memory = [], []
+    times, memory, shares = [], [], []
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as elsewhere:
         async with serving(app, settings) as url:
             session = app.state.sessions.get_or_begin("live")
@@ -69,7 +70,8 @@ async def measure(seconds: float) -> list[Figure]:
                 await asyncio.sleep(SAMPLE_EVERY_S)
                 pids = [psutil.Process().pid, *([session.composer_pid] if session.composer_pid else [])]
                 times.append(time.monotonic() - began)
-                memory.append(sum(psutil.Process(pid).memory_info().rss for pid in pids) / 2**20)
+                shares.append([psutil.Process(pid).memory_info().rss / 2**20 for pid in pids])
+                memory.append(sum(shares[-1]))
             heard = await peers
             underruns = session.egress.underruns if session.egress is not None else -1
             readings = session.readings
@@ -88,6 +90,8 @@ async def measure(seconds: float) -> list[Figure]:
         below("endurance: memory growth, second half", growth(half), "MiB/min", 1.0),
         Figure("endurance: memory at half time", memory[half], "MiB"),
         Figure("endurance: memory at the end", memory[-1], "MiB"),
+        Figure("endurance: of which the service's own process", shares[-1][0], "MiB"),
+        Figure("endurance: the service's process at half time", shares[half][0], "MiB"),
         Figure("endurance: readings per second", readings / heard.audio_s, ""),
     ]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.report import Figure, above, below
 from composer.symbolic import create
 from stream import demo
-from stream.cli import make_app
+from stream.cli.wiring import make_app
 from stream.clips import sample_clips
 from stream.settings import Settings
 

@@ -31,6 +31,7 @@ from stream.composer_messages import (
 )
 from stream.composer_pool import ComposerPool
 from stream.composer_process import ComposerProcess
+from stream.number_log import NumberLog
 
 log = logging.getLogger(__name__)
 
@@ -87,8 +88,8 @@ class ComposerHost:
 
         self.status = ComposerStatus("starting", 0, "")
         self.now_playing: Mapping[str, str | float] = {}
-        self.steer_log: deque[AppliedSteer] = deque(maxlen=8192)
-        self.accent_log: deque[AppliedAccent] = deque(maxlen=1024)
+        self.steer_log = NumberLog(AppliedSteer, 8192)
+        self.accent_log = NumberLog(AppliedAccent, 1024)
         self.anchor_error = ""
 
         self._worker: ComposerProcess | None = None

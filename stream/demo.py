@@ -144,7 +144,7 @@ async def _take(app: Starlette, url: str, elsewhere: Executor, clips: Sequence[P
         peers=report,
         steers=_steers(session),
         readings=[r._replace(t_s=r.t_s + began_s) for r in session.reading_log],
-        affect=[(t_s + began_s, affect) for t_s, affect in session.affect_log],
+        affect=[(one.t_s + began_s, Affect(*one[1:])) for one in session.affect_log],
         played=played,
         underruns=session.egress.underruns,
         anchor=session.anchor_text,

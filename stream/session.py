@@ -7,6 +7,7 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Coroutine, Mapping
+from typing import NamedTuple
 
 from stream.composer_host import ComposerHost, ComposerStatus
 from stream.composer_link import ComposerLink
@@ -14,6 +15,7 @@ from stream.composer_messages import AppliedAccent, AppliedSteer
 from stream.egress import Egress, Tap
 from stream.errors import Refused
 from stream.latest_frame import LatestFrame
+from stream.number_log import NumberLog
 from stream.ports import Affect, AnchorReply, Reading
 from stream.services import Services
 from stream.session_peers import SessionPeers
@@ -23,6 +25,15 @@ log = logging.getLogger(__name__)
 MAX_CUTS_KEPT = 32
 MAX_READINGS_KEPT = 4096
 _STARTING = ComposerStatus("starting", 0, "")
+
+
+class Passed(NamedTuple):
+    """An estimate as it was passed to the composer, and when, in session seconds."""
+
+    t_s: float
+    valence: float
+    arousal: float
+    confidence: float
 
 
 class Session:
@@ -49,9 +60,8 @@ class Session:
         self.affect = Affect(0.0, 0.0, 0.0)
         self.reading: Reading | None = None
         self.readings = 0
-        self.reading_log: deque[Reading] = deque(maxlen=MAX_READINGS_KEPT)
-        self.affect_log: deque[tuple[float, Affect]] = deque(maxlen=MAX_READINGS_KEPT)
-        """(session seconds, estimate) at every change passed to the composer."""
+        self.reading_log = NumberLog(Reading, MAX_READINGS_KEPT)
+        self.affect_log = NumberLog(Passed, MAX_READINGS_KEPT)
         self.cuts: deque[tuple[int, float]] = deque(maxlen=MAX_CUTS_KEPT)
         """(number, session seconds): each page asks for those it has not seen."""
         self.cut_count = 0
@@ -190,7 +200,7 @@ class Session:
             pair = (self.affect.valence, self.affect.arousal)
             if pair != passed and self._host is not None:
                 self._host.steer(*pair)
-                self.affect_log.append((self.time_s(), self.affect))
+                self.affect_log.append(Passed(self.time_s(), *self.affect))
                 passed = pair
 
     def _on_reading(self, reading: Reading) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 import av
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, WebSocket
+from playwright.sync_api import Browser, CDPSession, Page, Playwright, WebSocket
 
 ROOT = Path(__file__).parents[2]
 ARTIFACTS = ROOT / "artifacts"
@@ -188,6 +188,7 @@ class Watched:
         self.strangers: list[str] = []
         self.heard: list[dict[str, Any]] = []
         self.said: list[dict[str, Any]] = []
+        self._devtools: CDPSession | None = None
         page.add_init_script(SPY)
         page.on("console", lambda message: self._console(message.type, message.text))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -201,13 +202,23 @@ class Watched:
     def telemetry(self) -> list[dict[str, Any]]:
         return [message for message in self.heard if message["type"] == "telemetry"]
 
+    def look(self, what: str) -> Any:
+        """The value of a JavaScript expression, without a gesture.
+
+        Playwright's `evaluate` counts as a click of the user's, which would let a page play that may not.
+        """
+        if self._devtools is None:
+            self._devtools = self.page.context.new_cdp_session(self.page)
+        asked = {"expression": what, "returnByValue": True, "userGesture": False}
+        return self._devtools.send("Runtime.evaluate", asked)["result"].get("value")
+
     def until(self, what: str, limit_s: float = 20.0) -> None:
         """Waits until the page finds the JavaScript expression `what` true.
 
         Playwright's own wait evaluates inside the page, which the content security policy refuses.
         """
         limit = time.monotonic() + limit_s
-        while not self.page.evaluate(what):
+        while not self.look(what):
             if time.monotonic() > limit:
                 pytest.fail(f"After {limit_s} s still not: {what}; the page says {self.complaints}")
             self.page.wait_for_timeout(100)

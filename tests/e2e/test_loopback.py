@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -128,7 +129,11 @@ def test_the_music_follows_the_picture(codec: str) -> None:
             assert told["composer"]["state"] == "playing" and told["composer"]["key"] == "A minor"
             assert told["affect"]["arousal"] > 0.3
             assert session.cut_count >= 1
-            assert session.steer_log[-1].arousal == pytest.approx(session.affect.arousal, abs=1e-6)
+            # The composer was steered by the window's estimates, in their order, up to the latest few.
+            passed = iter([affect.arousal for affect in session.affect_log])
+            applied = [steer.arousal for steer in session.steer_log]
+            assert all(any(math.isclose(told, one, abs_tol=1e-6) for one in passed) for told in applied)
+            assert len(list(passed)) <= 5
             times = np.array([b.pts for b in recording.blocks])
             assert (np.diff(times) >= 960).all() and (np.diff(times) % 960 == 0).all()
 

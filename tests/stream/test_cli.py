@@ -9,9 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from composer import weights
-from stream.cli import app, read_anchor
+from stream.cli.__main__ import make_command
+from stream.cli.wiring import read_anchor
 
 runner = CliRunner()
+app = make_command()
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "example.org"])

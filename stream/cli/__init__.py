@@ -1,0 +1,1 @@
+"""The `narrascore` command: the only place where stream, sensor and composer meet."""

@@ -1,0 +1,42 @@
+"""The console script.
+
+Heavy packages are imported inside the commands that need them, so that `--help` is quick and a composer
+process never loads the sensor.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from stream.cli import files, live, train
+from stream.cli.threads import one_thread_each
+
+HELP = "NarraScore Live: music composed live, from the picture."
+
+
+def make_command() -> typer.Typer:
+    """Every command and its name, in the order `--help` lists them."""
+    app = typer.Typer(no_args_is_help=True, add_completion=False, help=HELP)
+    app.command("serve")(live.serve)
+    app.command("demo")(live.demo)
+    app.command("sense")(files.sense)
+    trained = typer.Typer(no_args_is_help=True, help="Train the shipped weights again.")
+    trained.command("probe")(train.probe)
+    trained.command("symbolic")(train.symbolic)
+    trained.command("symbolic-adapter")(train.symbolic_adapter)
+    app.add_typer(trained, name="train")
+    return app
+
+
+def main() -> None:
+    one_thread_each()
+    try:
+        make_command()()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
