@@ -10,6 +10,8 @@ The gain moves in straight lines between hops: it is down before the peak arrive
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -52,6 +54,15 @@ class Limiter:
         gains = self._edges[:-1, None] * (1.0 - self._ramp) + self._edges[1:, None] * self._ramp
         out *= gains.reshape(-1, 1)
         return np.clip(out, -_HARD, _HARD)
+
+    def state(self) -> dict[str, Any]:
+        """What `resume` needs, as plain JSON values."""
+        return {"inside": self._window[TICK_SAMPLES:].tolist(), "gain": self._gain}
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on exactly from a `state`."""
+        self._window[TICK_SAMPLES:] = np.array(state["inside"], dtype=np.float32).reshape(LATENCY_SAMPLES, 2)
+        self._gain = float(state["gain"])
 
     def _peaks(self) -> npt.NDArray[np.float32]:
         """True-peak estimate per hop, shape (hops + look-ahead,)."""

@@ -8,13 +8,16 @@
                            ├─ echo (lead) ────────────────┤
                            └─ diffusers ─ delay network ──┘
 
-The nodes are built once; what moves is values (`Settings`), and voices are plugged into their mixer while
-they sound. SignalFlow allows one graph in a process at a time: `close()` frees it for the next.
+A rack's nodes are built once; what moves is values (`Settings`), and voices are plugged into their mixer
+while they sound. A rack lasts some seconds: another takes over before anyone needs to know what a node
+remembers (see `composer.relay`). SignalFlow allows one graph in a process at a time: `Desk.close()` frees it
+for the next.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -78,31 +81,87 @@ def _filter(source: sf.Node, kind: str, cutoff_hz: sf.Node) -> sf.Node:
     return sf.SVFilter(source, kind, cutoff_hz, _c(0.0))
 
 
-class Rack:
-    """Owns the process's audio graph. Every call from one thread."""
+class Desk:
+    """Owns the process's audio graph: racks are plugged into its one output. Every call from one thread."""
 
-    def __init__(self, bank: Bank, seed: int) -> None:
+    def __init__(self) -> None:
         self._graph = sf.AudioGraph(output_device=sf.AudioOut_Dummy(2, TICK_SAMPLES), start=False)
         self._graph.sample_rate = SAMPLE_RATE_HZ
+        self._blocks = {n: sf.Buffer(2, n) for n in range(GRID_SAMPLES, TICK_SAMPLES + 1, GRID_SAMPLES)}
+        # The silence keeps the output stereo while no rack is plugged in.
+        self._output = sf.Sum([_sides(0.0, 0.0)])
+        self._graph.play(self._output)
+        self._open = True
+
+    def plug(self, rack: Rack) -> None:
+        """From the next block on `rack` is heard; until then it costs nothing and its clocks stand still."""
+        self._output.add_input(rack.output)
+
+    def unplug(self, rack: Rack) -> None:
+        self._output.remove_input(rack.output)
+
+    def render(self, samples: int) -> npt.NDArray[np.float32]:
+        """The next `samples` (a multiple of GRID_SAMPLES, at most a tick), shape (2, samples), valid until
+        the next call."""
+        block = self._blocks[samples]
+        self._graph.render_to_buffer(block)
+        return np.asarray(block.data, dtype=np.float32)
+
+    def close(self) -> None:
+        """Free the process's graph. May be called twice."""
+        if self._open:
+            self._open = False
+            self._graph.destroy()
+
+
+class Rack:
+    """Voices, strips and effects, with the memory of everything they have played."""
+
+    def __init__(self, bank: Bank, seed: int) -> None:
+        """Makes nothing yet: see `build`. There must be a Desk."""
+        self.pools: dict[str, Pool] = {}
         self._values: dict[str, sf.Constant] = {f.name: sf.Constant(0.0) for f in fields(Settings)}
         self._values["vibrato_hz"].set_value(5.0)
         self._last: dict[str, float] = {}
-        self._blocks = {n: sf.Buffer(2, n) for n in range(GRID_SAMPLES, TICK_SAMPLES + 1, GRID_SAMPLES)}
-        self._silence = sf.Buffer(2, 16)
+        self._output: sf.Node | None = None
+        self._steps: Iterator[None] | None = self._assemble(bank, seed)
+
+    @property
+    def output(self) -> sf.Node:
+        """What the desk hears; the rest of the rack is built now if it has not been."""
+        self.build()
+        assert self._output is not None
+        return self._output
+
+    def build(self, steps: int = 1_000) -> None:
+        """Make some more of the nodes, a voice a step (half a millisecond), so that no tick pays for all."""
+        for _ in range(steps):
+            if self._steps is None or next(self._steps, self) is self:
+                self._steps = None  # finished: a kept generator would keep this rack in a cycle
+                return
+
+    def _assemble(self, bank: Bank, seed: int) -> Iterator[None]:
+        silence = sf.Buffer(2, 16)
         value = self._values
         vibrato = sf.SineLFO(value["vibrato_hz"], _c(-1.0), _c(1.0)) * value["vibrato"]
-        self.pools: dict[str, Pool] = {}
         strips: dict[str, sf.Node] = {}
         for name in SECTIONS:
             bend = vibrato if name == "lead" else None
-            voices = [make_voice(bend, self._silence, name != "drums") for _ in range(VOICES[name])]
+            voices = []
+            for _ in range(VOICES[name]):
+                voices.append(make_voice(bend, silence, name != "drums"))
+                yield
             # The silence keeps the mixer stereo while no voice is plugged in.
-            mixer = sf.Sum([sf.ChannelArray([sf.Constant(0.0), sf.Constant(0.0)])])
+            mixer = sf.Sum([_sides(0.0, 0.0)])
             self.pools[name] = Pool(voices, mixer, bank, seed)
             strips[name] = _filter(mixer, "low_pass", value[f"{name}_hz"])
-        output = self._mix(strips)
-        self._graph.play(output)
-        self._open = True
+        yield
+        self._output = self._mix(strips)
+
+    @property
+    def sounding(self) -> int:
+        """Voices in use, of every section."""
+        return sum(pool.sounding for pool in self.pools.values())
 
     def _mix(self, strips: dict[str, sf.Node]) -> sf.Node:
         value = self._values
@@ -141,16 +200,3 @@ class Rack:
             if self._last.get(name) != wanted:
                 self._last[name] = wanted
                 constant.set_value(wanted)
-
-    def render(self, samples: int) -> npt.NDArray[np.float32]:
-        """The next `samples` (a multiple of GRID_SAMPLES, at most a tick), shape (2, samples), valid until
-        the next call."""
-        block = self._blocks[samples]
-        self._graph.render_to_buffer(block)
-        return np.asarray(block.data, dtype=np.float32)
-
-    def close(self) -> None:
-        """Free the process's graph. May be called twice."""
-        if self._open:
-            self._open = False
-            self._graph.destroy()

@@ -29,7 +29,7 @@ from composer.errors import ComposerError
 from composer.generator import Generator, Manner
 from composer.performer import Performer
 from composer.presets import Preset
-from composer.score import SAMPLE_RATE_HZ, TICK_SAMPLES, Beat, Note, Strike
+from composer.score import TICK_SAMPLES, Beat, Note, Strike
 from composer.synth import Synth
 from composer.weights import SHIPPED, playable, read
 
@@ -40,12 +40,6 @@ LEAD_TICKS = 20
 """A beat is written in the last 200 ms before it sounds: late enough to follow, early enough to be ready."""
 
 GUIDANCE = 2.0
-HELD_SAMPLES = 12 * SAMPLE_RATE_HZ
-"""Strikes are remembered for 12 s: longer notes are rare, and quiet by then."""
-
-WARM_TICKS = 200
-"""A restored synthesiser first renders 2 s unheard, with every note that still sounds struck again."""
-
 EVENTS_KEPT = 20_000
 CURVE_KEPT = 4096
 
@@ -90,7 +84,11 @@ class SymbolicComposer:
         self._adapter = adapter
         self._anchor_text = ""
         self._seed = 0
+        self._first_seed = 0
+        """The performer's and the synthesiser's, which stay when another piece is begun."""
         self._preset: Preset | None = None
+        self._playing_text = ""
+        """The anchor the performer plays: `_anchor_text`, but for the rest of the bar it came in."""
         self._generator: Generator | None = None
         self._performer: Performer | None = None
         self._synth: Synth | None = None
@@ -105,7 +103,6 @@ class SymbolicComposer:
         self._affect = (0.0, 0.0)
         self._ready: Block = np.zeros((0, 2), dtype=np.float32)
         self._key = (0, False)
-        self._held: deque[Strike] = deque()
         self._events: deque[Strike] = deque(maxlen=EVENTS_KEPT)
 
     # -- the contract ---------------------------------------------------------------------------------
@@ -121,13 +118,16 @@ class SymbolicComposer:
         self._anchor_text, self._preset = anchor, preset
         if self._generator is not None and seed == self._seed:
             self._generator.manner = manner_of(preset)
-            if self._synth is not None:
+            if self._synth is not None and self._performer is not None and preset != self._performer.preset:
                 self._synth.prepare(preset)
             return
         self._seed = seed
         self._generator = Generator(self._model, self._adapter, manner_of(preset), seed)
-        if self._performer is not None:
+        if self._performer is not None and self._synth is not None:
+            if preset != self._performer.preset:
+                self._synth.prepare(preset)
             return
+        self._first_seed, self._playing_text = seed, anchor
         self._performer = Performer(preset, seed)
         self._synth = Synth(preset, seed)
 
@@ -201,9 +201,6 @@ class SymbolicComposer:
                 self._beats.extend(self._generator.advance(*self._affect))
         self._synth.schedule(strikes)
         self._synth.express(*self._affect)
-        self._held.extend(strikes)
-        while self._held and self._held[0].at_sample < self._now - HELD_SAMPLES:
-            self._held.popleft()
         self._events.extend(strikes)
         self._now = end
         return self._synth.render_tick()
@@ -214,9 +211,12 @@ class SymbolicComposer:
             self._beats.extend(generator.advance(*self._affect))
         beat = self._beats.popleft()
         assert self._performer is not None and self._synth is not None and self._preset is not None
-        if beat.position == 0 and self._performer.preset != self._preset:
-            self._performer = Performer(self._preset, self._seed)
-            self._synth.change(self._preset)
+        if beat.position == 0:
+            if self._performer.preset != self._preset:
+                self._performer = Performer(self._preset, self._first_seed)
+                self._playing_text = self._anchor_text
+                self._synth.change(self._preset)
+            self._synth.bar()
         if self._accents and self._accents[0] <= self._next_beat_at:
             while self._accents and self._accents[0] <= self._next_beat_at:
                 self._accents.popleft()
@@ -229,12 +229,14 @@ class SymbolicComposer:
     # -- going on elsewhere ---------------------------------------------------------------------------
 
     def state(self) -> bytes:
-        """What `restore` needs: notes, tempo and odds exactly, and the strikes that may still sound."""
-        if self._generator is None or self._performer is None:
+        """What `restore` needs: notes, tempo, odds, and what the synthesiser has heard of late."""
+        if self._generator is None or self._performer is None or self._synth is None:
             raise ComposerError("There is no piece to keep yet: call prime(anchor, seed) first.")
         meta = {
             "anchor": self._anchor_text,
+            "playing": self._playing_text,
             "seed": self._seed,
+            "first_seed": self._first_seed,
             "now": self._now,
             "next_beat_at": self._next_beat_at,
             "beats": list(self._beats),
@@ -243,19 +245,17 @@ class SymbolicComposer:
             "affect": self._affect,
             "ready": self._ready.tolist(),
             "key": self._key,
-            "held": list(self._held),
-            "level": self._synth.level() if self._synth is not None else 0.0,
-            "playing": self._performer.preset == self._preset,
             "performer": self._performer.state(),
+            "synth": self._synth.state(),
         }
         head = json.dumps(meta).encode()
         return len(head).to_bytes(8, "little") + head + self._generator.state()
 
-    def restore(self, state: bytes) -> None:
-        """Go on with the piece `state` was taken from: the same notes at the same samples.
+    def restore(self, state: bytes, exact: bool = True) -> None:
+        """Go on with the piece `state` was taken from: with the same samples, bit for bit, when `exact`.
 
-        Oscillators that were already ringing come back in another phase, so samples agree closely, not to
-        the bit; see docs/log.md.
+        That takes as long as it takes to render up to half a minute unheard. Without `exact` it is quick: the
+        same notes at the same samples, but tones that were ringing come back in another phase.
 
         Raises:
             ComposerError: `state` is not one of this composer's.
@@ -263,17 +263,17 @@ class SymbolicComposer:
         size = int.from_bytes(state[:8], "little")
         try:
             meta = json.loads(state[8 : 8 + size])
-            preset = read_anchor(meta["anchor"]).preset
+            preset, playing = (read_anchor(meta[name]).preset for name in ("anchor", "playing"))
+            self._anchor_text, self._playing_text = meta["anchor"], meta["playing"]
         except (ValueError, KeyError) as error:
             raise ComposerError(f"This is not a symbolic composer's state: {error}") from error
         self.close()
         self._begin()
-        self._anchor_text, self._seed, self._preset = meta["anchor"], meta["seed"], preset
+        self._seed, self._first_seed, self._preset = meta["seed"], meta["first_seed"], preset
         self._generator = Generator(self._model, self._adapter, manner_of(preset), self._seed)
         self._generator.restore(state[8 + size :])
-        self._performer = Performer(preset, self._seed)
-        if meta["playing"]:
-            self._performer.restore(meta["performer"])
+        self._performer = Performer(playing, self._first_seed)
+        self._performer.restore(meta["performer"])
         self._now, self._next_beat_at = meta["now"], meta["next_beat_at"]
         self._beats.extend(_beat(row) for row in meta["beats"])
         self._curve.extend((at, v, a) for at, v, a in meta["curve"])
@@ -281,23 +281,7 @@ class SymbolicComposer:
         self._affect = meta["affect"][0], meta["affect"][1]
         self._ready = np.array(meta["ready"], dtype=np.float32).reshape(-1, 2)
         self._key = meta["key"][0], meta["key"][1]
-        self._held.extend(Strike(*row) for row in meta["held"])
-        self._synth = self._warmed(preset, meta["level"])
-
-    def _warmed(self, preset: Preset, level: float) -> Synth:
-        """A synthesiser that has been playing what still sounds now."""
-        begin = self._now - WARM_TICKS * TICK_SAMPLES
-        synth = Synth(preset, self._seed, start_sample=begin)
-        for strike in self._held:
-            start = max(strike.at_sample, begin)
-            left = strike.at_sample + strike.length_samples - start
-            if left > 0:
-                synth.schedule([strike._replace(at_sample=start, length_samples=left)])
-        for _ in range(WARM_TICKS):
-            synth.express(*self._affect)
-            synth.render_tick()
-        synth.resume_level(level)
-        return synth
+        self._synth = Synth.resumed(playing, self._first_seed, meta["synth"], exact=exact)
 
 
 def _beat(row: list[Any]) -> Beat:

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 
 import signalflow as sf
 
-from composer.bank import Bank
+from composer.bank import Bank, nearest_zone
 from composer.chance import choose
 from composer.drumkit import DRUMS, TAKES
 from composer.instruments import INSTRUMENTS
+from composer.played import Sounded
 from composer.score import SAMPLE_RATE_HZ, Strike
 
 FADE_SAMPLES = 672
@@ -58,6 +59,8 @@ class Voice:
     pending: Strike | None = None
     pending_at: int = 0
     patch: str = ""
+    sounding: int = 0
+    """MIDI pitch being played."""
 
 
 def make_voice(vibrato: sf.Node | None, silence: sf.Buffer, filtered: bool) -> Voice:
@@ -79,6 +82,8 @@ class Pool:
         self._mixer = mixer
         self._bank = bank
         self._seed = seed
+        self.played: list[Sounded] | None = None
+        """When a list, every start and end of a note is appended to it; whoever sets it empties it."""
 
     @property
     def sounding(self) -> int:
@@ -92,9 +97,7 @@ class Pool:
     def strike(self, strike: Strike, now: int) -> None:
         """Start `strike` at sample `now` on a free voice, or on a stolen one a fade later."""
         key = (strike.instrument, strike.pitch)
-        for voice in self._voices:
-            if voice.busy and voice.key == key and not voice.released and voice.pending is None:
-                self._release(voice, now)
+        self.damp(key, now)
         free = next((voice for voice in self._voices if not voice.busy), None)
         if free is not None:
             self._begin(free, strike, now)
@@ -106,11 +109,19 @@ class Pool:
         )
         if victim is None:
             return  # Every voice of the section is being stolen in the same 14 ms: one note more is lost.
+        if not victim.released:
+            self._note(victim, now, 0.0)
         victim.glide.set_value(_coefficient(_FADE_S))
         victim.level.set_value(0.0)
         victim.pending = strike
         victim.pending_at = now + FADE_SAMPLES
         victim.key = key
+
+    def damp(self, key: tuple[str, int], now: int) -> None:
+        """Let go of the note of `key`, (instrument, pitch): it is struck again, here or on another rack."""
+        for voice in self._voices:
+            if voice.busy and voice.key == key and not voice.released and voice.pending is None:
+                self._release(voice, now)
 
     def advance(self, now: int) -> None:
         """Release and free what is due at `now`; start stolen notes whose fade is over."""
@@ -122,12 +133,15 @@ class Pool:
                     strike, voice.pending = voice.pending, None
                     self._begin(voice, strike, now)
             elif now >= voice.free_at:
+                if not voice.released:
+                    self._note(voice, now, 0.0)
                 self._mixer.remove_input(voice.output)
                 voice.busy = False
             elif not voice.released and now >= voice.release_at:
                 self._release(voice, now)
 
     def _release(self, voice: Voice, now: int) -> None:
+        self._note(voice, now, 0.0)
         voice.released = True
         voice.release_at = now
         voice.glide.set_value(_coefficient(voice.release_s))
@@ -140,13 +154,13 @@ class Pool:
             drum = DRUMS[name]
             take = choose(self._seed, TAKES, strike.at_sample, len(name))
             buffer, rate, loop = self._bank.take(name, take), 1.0, False
-            samples = int(drum.seconds * SAMPLE_RATE_HZ)
+            pitch, samples = drum.key, int(drum.seconds * SAMPLE_RATE_HZ)
             attack_s, release_s, gain_db = _DRUM_ATTACK_S, _DRUM_RELEASE_S, drum.gain_db
             length = samples
         else:
             patch = INSTRUMENTS[name]
             buffer, rate, loop, samples = self._bank.tone(name, strike.pitch)
-            shape = patch.envelope
+            pitch, shape = nearest_zone(patch, strike.pitch)[0], patch.envelope
             attack_s, release_s, gain_db = shape.attack_s, shape.release_s, patch.gain_db
             length = strike.length_samples
             octaves = shape.key_follow * (strike.pitch - 60) / 12.0
@@ -171,3 +185,9 @@ class Pool:
         voice.free_at = _NEVER if loop else now + int(samples / rate) + 1
         voice.key = (strike.instrument, strike.pitch)
         voice.patch = name
+        voice.sounding = pitch
+        self._note(voice, now, strike.velocity)
+
+    def _note(self, voice: Voice, now: int, velocity: float) -> None:
+        if self.played is not None:
+            self.played.append(Sounded(now, voice.key[0], voice.sounding, velocity))

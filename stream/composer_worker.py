@@ -120,9 +120,10 @@ class _Performance:
         self._link = ComposerLink.attach(begin.link, begin.capacity)
         self._snapshot_every_s = begin.snapshot_every_s
         self._position = 0
-        composer.prime(begin.anchor, begin.seed)
-        if begin.state is not None:
-            composer.restore(begin.state)
+        if begin.state is None:
+            composer.prime(begin.anchor, begin.seed)
+        else:
+            composer.restore(begin.state, exact=False)  # silence is heard by all, another phase by nobody
             self._position = begin.position
         self._affect: tuple[float, float] | None = None
         now = time.monotonic()

@@ -84,7 +84,10 @@ class Composer(Protocol):
         """What `restore` needs to go on with this piece in another process."""
         ...
 
-    def restore(self, state: bytes) -> None: ...
+    def restore(self, state: bytes, exact: bool = True) -> None:
+        """Go on with the piece `state` was taken from, instead of `prime`: to the bit, or if not `exact` as
+        quickly as it can be done with the same notes."""
+        ...
 
     def now_playing(self) -> Mapping[str, str | float]:
         """For people: style, key, tempo_bpm and the like."""

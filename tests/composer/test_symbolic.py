@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from composer import relay
 from composer.errors import AnchorError, ComposerError
 from composer.score import TICK_SAMPLES
 from composer.symbolic import SymbolicComposer
@@ -84,14 +85,59 @@ def test_arousal_makes_it_louder_and_denser(composers: list[SymbolicComposer]) -
     assert many > 1.5 * few
 
 
-def test_a_restored_piece_goes_on_with_the_same_notes(composers: list[SymbolicComposer]) -> None:
+def resumed(composers: list[SymbolicComposer], kept: bytes, exact: bool = True) -> SymbolicComposer:
+    other = begin(composers, anchor="ambient", seed=77)
+    other.restore(kept, exact)
+    return other
+
+
+@pytest.fixture
+def short_legs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Racks take over every two seconds, so that a short piece sees several at once and some go."""
+    monkeypatch.setattr(relay, "LEG_TICKS", 200)
+    monkeypatch.setattr(relay, "_LONGEST_TICKS", 350)
+
+
+@pytest.mark.usefixtures("short_legs")
+@pytest.mark.parametrize("seconds", [0.5, 2.2, 4.0, 9.1])
+def test_a_restored_piece_goes_on_with_the_same_samples(
+    composers: list[SymbolicComposer], seconds: float
+) -> None:
+    first = begin(composers)
+    play(first, int(seconds * SECOND) + 123, WANDER)
+    kept, known = first.state(), len(first.events())
+    more = [(0.6, 0.7, int((seconds + 2.0) * SECOND))]
+    rest = play(first, 4 * SECOND, more)
+    second = resumed(composers, kept)
+    heard = play(second, 4 * SECOND, more)
+    assert np.array_equal(heard, rest)
+    assert second.events() == first.events()[known:]
+    assert np.abs(rest).max() > 0.01, "there must be something to compare"
+
+
+@pytest.mark.usefixtures("short_legs")
+@pytest.mark.parametrize("wait_s", [0.01, 0.2, 3.0])
+def test_a_piece_restored_about_a_change_of_anchor_goes_on_exactly(
+    composers: list[SymbolicComposer], wait_s: float
+) -> None:
+    first = begin(composers, "neoclassical")
+    play(first, 3 * SECOND, WANDER)
+    first.prime("a slow synthwave with strings", 5)
+    play(first, int(wait_s * SECOND), [])
+    kept = first.state()
+    rest = play(first, 4 * SECOND, [])
+    second = resumed(composers, kept)
+    assert np.array_equal(play(second, 4 * SECOND, []), rest)
+    assert second.now_playing() == first.now_playing()
+
+
+def test_a_quickly_restored_piece_has_the_same_notes_and_level(composers: list[SymbolicComposer]) -> None:
     first = begin(composers)
     play(first, 4 * SECOND, WANDER)
     kept, known = first.state(), len(first.events())
     rest = play(first, 4 * SECOND, [])
     notes = first.events()[known:]
-    second = begin(composers, anchor="ambient", seed=77)
-    second.restore(kept)
+    second = resumed(composers, kept, exact=False)
     heard = play(second, 4 * SECOND, [])
     assert second.events() == notes
 
@@ -100,6 +146,17 @@ def test_a_restored_piece_goes_on_with_the_same_notes(composers: list[SymbolicCo
         return np.asarray(np.sqrt(np.mean(pcm.reshape(-1, 4800, 2) ** 2, axis=(1, 2))))
 
     assert np.abs(20 * np.log10((level(heard) + 1e-4) / (level(rest) + 1e-4))).max() < 3.0
+
+
+def test_an_anchor_taken_back_within_its_bar_changes_nothing_for_long(
+    composers: list[SymbolicComposer],
+) -> None:
+    composer = begin(composers, "neoclassical")
+    play(composer, 3 * SECOND, [])
+    composer.prime("synthwave", 5)
+    composer.prime("neoclassical", 5)
+    play(composer, 6 * SECOND, [])
+    assert composer.now_playing()["style"] == "neoclassical"
 
 
 def test_a_new_anchor_changes_the_sound_without_a_hole_or_a_click(composers: list[SymbolicComposer]) -> None:

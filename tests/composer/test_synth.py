@@ -162,16 +162,6 @@ def test_stealing_a_voice_does_not_click(synth: Synth) -> None:
     assert bend(stolen).max() < max(4.0 * calm, 1e-3)
 
 
-def test_a_resumed_level_is_where_it_was(synth: Synth) -> None:
-    strike = Strike(0, "strings@harmony", 60, 1.0, 60 * SAMPLE_RATE_HZ)
-    synth.schedule([strike])
-    ticks(synth, SECOND)
-    level = synth.level()
-    assert level != 1.0
-    synth.resume_level(level)
-    assert synth.level() == level
-
-
 def test_a_stolen_note_is_played(synth: Synth) -> None:
     count = VOICES["bass"]
     synth.schedule([Strike(0, "sub_bass@bass", 36 + k, 0.2, 10 * SAMPLE_RATE_HZ) for k in range(count)])
@@ -202,13 +192,13 @@ def test_after_a_change_it_sounds_like_the_new_preset() -> None:
     made.schedule([Strike(made.now, name, pitch, 0.6, 24_000) for name, pitch in strikes])
     changed = ticks(made, 60)
     made.close()
-    fresh = Synth(PRESETS["lofi"], seed=1, warm=False)
+    fresh = Synth(PRESETS["lofi"], seed=1, start_sample=10 * TICK_SAMPLES, warm=False)
     fresh.express(0.0, 0.0)
-    ticks(fresh, 410)
+    ticks(fresh, 400)
     fresh.schedule([Strike(fresh.now, name, pitch, 0.6, 24_000) for name, pitch in strikes])
     expected = ticks(fresh, 60)
     fresh.close()
-    assert loudness(changed - expected) < 0.02 * loudness(expected)
+    assert np.array_equal(changed, expected) and loudness(expected) > 0.01
 
 
 def test_every_instrument_can_be_heard(synth: Synth) -> None:

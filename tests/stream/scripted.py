@@ -52,7 +52,7 @@ class SineComposer:
     def state(self) -> bytes:
         return json.dumps([self._anchor, self._seed, self._phase, self._position]).encode()
 
-    def restore(self, state: bytes) -> None:
+    def restore(self, state: bytes, exact: bool = True) -> None:
         self._anchor, self._seed, self._phase, self._position = json.loads(state)
 
     def now_playing(self) -> Mapping[str, str | float]:
