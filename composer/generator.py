@@ -19,6 +19,7 @@ from composer import grammar, tokens
 from composer.decoding import StepAdapter, StepDecoder, StepState
 from composer.errors import ComposerError
 from composer.grammar import Cursor
+from composer.harmony import Chord, planned
 from composer.score import STEPS_PER_QUARTER, Beat, Note
 
 
@@ -43,6 +44,7 @@ class Generator:
         self._model = model
         self._stream = adapter.begin() if adapter is not None else None
         self.manner = manner
+        self._seed = seed
         self._random = np.random.Generator(np.random.PCG64(seed))
         self._state: StepState = model.begin(2 if adapter is not None else 1)
         self._cursor = Cursor(meter=manner.meter)
@@ -57,12 +59,15 @@ class Generator:
         """Write one token. Returns the quarters it completed: none, one, or more after a rest."""
         cursor = self._cursor
         logits = self._feed(cursor.last, cursor.position, valence, arousal)
-        shaped = grammar.shaped(logits, cursor, valence)
+        chord = planned(self._seed, cursor.bar, cursor.minor, valence)
+        shaped = grammar.shaped(logits, cursor, valence, chord)
         mask = grammar.allowed(cursor, self.manner.meter, _longest_silence(arousal))
         manner = self.manner
         token = grammar.draw(shaped, mask, manner.temperature, manner.top_p, self._random.random())
-        beats = self._completed_by(token)
+        beats = self._completed_by(token, chord)
         self._cursor = cursor.after(token)
+        if beats:
+            self._cursor = self._cursor.turned(valence)
         if tokens.is_length(token):
             role, pitch = tokens.note_of(cursor.last)
             step = cursor.position % STEPS_PER_QUARTER
@@ -79,7 +84,7 @@ class Generator:
         rows = self._model.step(self._state, token, position, style, residuals).astype(np.float64)
         return np.asarray(rows[0] + self.manner.guidance * (rows[1] - rows[0]))
 
-    def _completed_by(self, token: int) -> tuple[Beat, ...]:
+    def _completed_by(self, token: int, chord: Chord) -> tuple[Beat, ...]:
         """The beats that end because `token` lies beyond them."""
         cursor = self._cursor
         if cursor.bar < 0:
@@ -96,7 +101,10 @@ class Generator:
             start = index * STEPS_PER_QUARTER
             notes = tuple(self._notes) if index == here else ()
             steps = min(STEPS_PER_QUARTER, cursor.bar_steps - start)
-            beats.append(Beat(cursor.bar, start, steps, cursor.bar_steps, cursor.tonic, cursor.minor, notes))
+            tones = tuple((tone + cursor.tonic) % 12 for tone in (*chord.tones, chord.color))
+            beats.append(
+                Beat(cursor.bar, start, steps, cursor.bar_steps, cursor.tonic, cursor.minor, notes, tones)
+            )
         if beats:
             self._notes = []
         return tuple(beats)
@@ -106,6 +114,7 @@ class Generator:
         meta = {
             "cursor": asdict(self._cursor),
             "manner": asdict(self.manner),
+            "seed": self._seed,
             "notes": self._notes,
             "random": self._random.bit_generator.state,
             "past": self._stream.past if self._stream else [],
@@ -129,9 +138,12 @@ class Generator:
         if arrays["keys"].shape != self._state.keys.shape:
             raise ComposerError("This state belongs to a model of another shape.")
         self._state = StepState(arrays["keys"], arrays["values"], meta["seen"])
-        self._cursor = Cursor(**meta["cursor"])
+        cursor = meta["cursor"]
+        sounding = tuple((pitch, end) for pitch, end in cursor["sounding"])
+        self._cursor = Cursor(**{**cursor, "sounding": sounding})
         manner = meta["manner"]
         self.manner = Manner(**{**manner, "style": tuple(manner["style"])})
+        self._seed = meta["seed"]
         self._notes = [Note(*row) for row in meta["notes"]]
         self._random.bit_generator.state = meta["random"]
         if self._stream:

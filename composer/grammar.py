@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from composer import tokens
+from composer.harmony import PHRASE_BARS, Chord
 from composer.score import BASS, LEAD, MIDDLE, STEPS_PER_QUARTER, UPPER
 
 Logits = npt.NDArray[np.float64]
@@ -21,17 +22,32 @@ RANGES = {LEAD: (55, 84), UPPER: (50, 88), MIDDLE: (43, 74), BASS: (28, 62)}
 """Lowest and highest MIDI pitch of each role, so that any orchestration can play it."""
 
 MAX_NOTES_AT_ONCE = 7
+MAX_SOUNDING = 12
 MAX_BEAT_TOKENS = 32
 """A quarter never needs more tokens than this, which bounds the time it takes to compose one."""
 
-PHRASE_BARS = 4
 _OUT_OF_SCALE = 2.5
-_MODE_PULL = 2.2
+_MODE_PULL = 8.0
+TURN = 0.25
+"""Valence this far from 0 brings the mode it means at the next beat, before the bar is over."""
 _STAY_IN_KEY = 2.0
+_CONSONANCE_PULL = 0.8
 
 _MAJOR_SCALE = frozenset((0, 2, 4, 5, 7, 9, 11))
 _MINOR_SCALE = frozenset((0, 2, 3, 5, 7, 8, 10, 11))
 """Natural minor and its leading note."""
+
+_CHORD_PULL = {LEAD: 0.5, UPPER: 1.5, MIDDLE: 1.5, BASS: 1.5}
+"""Nats for the tones of the planned chord, by role."""
+_ROOT_PULL = 1.0
+"""Nats more for the root in the bass."""
+_THIRD_PULL = 0.6
+"""What strong valence adds to the third, which says which mode this is."""
+
+_BY_INTERVAL_CLASS = (0.0, -1.428, -0.582, 0.594, 0.594, 0.594, -0.453)
+_CONSONANCE = np.array([_BY_INTERVAL_CLASS[min(gap, 12 - gap)] for gap in range(12)])
+"""By interval in semitones modulo 12, after Huron (1994), but fourths and fifths no more than thirds: they
+would push out the thirds, and with them the mode."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +65,18 @@ class Cursor:
     beat_tokens: int = 0
     silent_since: int = 0
     """Steps into the bar (negative: in bars before) at which something last started."""
+    sounding: tuple[tuple[int, int], ...] = ()
+    """(pitch, step of this bar it ends at) of the notes that sound at `position`."""
 
     @property
     def bar_steps(self) -> int:
         return tokens.METERS[self.meter][0]
+
+    def turned(self, valence: float) -> Cursor:
+        """In the parallel mode, when strong valence asks for it: a beat need not wait for its bar to end."""
+        if self.bar < 0 or abs(valence) < TURN:
+            return self
+        return replace(self, minor=valence < 0.0)
 
     def after(self, token: int) -> Cursor:
         """The cursor once `token` has been written."""
@@ -68,6 +92,7 @@ class Cursor:
                 order=-1,
                 beat_tokens=0,
                 silent_since=self.silent_since - steps,
+                sounding=tuple((p, end - steps) for p, end in self.sounding if end > steps),
             )
         if tokens.is_key(token):
             tonic, minor = tokens.key_of(token)
@@ -83,6 +108,7 @@ class Cursor:
                 order=-1,
                 beat_tokens=self.beat_tokens + 1 if same_beat else 1,
                 silent_since=position,
+                sounding=tuple((p, end) for p, end in self.sounding if end > position),
             )
         if tokens.is_note(token):
             return replace(
@@ -92,7 +118,10 @@ class Cursor:
                 order=_order(token),
                 beat_tokens=self.beat_tokens + 1,
             )
-        return replace(self, last=token, beat_tokens=self.beat_tokens + 1)
+        _, pitch = tokens.note_of(self.last)
+        end = self.position + tokens.length_of(token)
+        sounding = (*self.sounding, (pitch, end))[-MAX_SOUNDING:]
+        return replace(self, last=token, beat_tokens=self.beat_tokens + 1, sounding=sounding)
 
 
 def _order(token: int) -> int:
@@ -103,6 +132,9 @@ def _order(token: int) -> int:
 
 _NOTE_TOKENS = np.arange(tokens.NOTE0, tokens.LEN0)
 _NOTE_ROLES, _NOTE_PITCHES = np.array([tokens.note_of(int(t)) for t in _NOTE_TOKENS]).T
+_CHORD_OF_ROLE = np.array([_CHORD_PULL[int(role)] for role in _NOTE_ROLES])
+_IS_BASS = (_NOTE_ROLES == BASS).astype(np.float64)
+_CLASSES = np.arange(12)
 _NOTE_ORDERS = np.array([_order(int(t)) for t in _NOTE_TOKENS])
 _IN_RANGE = np.array(
     [RANGES[int(r)][0] <= p <= RANGES[int(r)][1] for r, p in zip(_NOTE_ROLES, _NOTE_PITCHES, strict=True)]
@@ -141,13 +173,16 @@ def allowed(cursor: Cursor, meter: int, longest_silence: int) -> npt.NDArray[np.
 
 
 def _keys_near(cursor: Cursor) -> npt.NDArray[np.bool_]:
-    """(24,): the same key, its parallel and relative; at a phrase's start also the keys a fifth away."""
+    """(24,): the same key and its parallel; at a phrase's start also the keys a fifth away.
+
+    Never the relative: it has the same notes, so that the turn from major to minor would not be heard.
+    """
     mask = np.ones(24, dtype=np.bool_)
     if cursor.bar <= 0:
         return mask
     mask[:] = False
     tonic, minor = cursor.tonic, cursor.minor
-    near = {(tonic, minor), (tonic, not minor), ((tonic + (3 if minor else 9)) % 12, not minor)}
+    near = {(tonic, minor), (tonic, not minor)}
     if cursor.bar % PHRASE_BARS == 0:
         near |= {((tonic + 7) % 12, minor), ((tonic + 5) % 12, minor)}
     for key_tonic, key_minor in near:
@@ -155,11 +190,11 @@ def _keys_near(cursor: Cursor) -> npt.NDArray[np.bool_]:
     return mask
 
 
-def shaped(logits: Logits, cursor: Cursor, valence: float) -> Logits:
-    """Logits with the mode drawn by valence and notes drawn to the key's scale.
+def shaped(logits: Logits, cursor: Cursor, valence: float, chord: Chord) -> Logits:
+    """Logits with the mode drawn by valence; notes to the scale, the chord, and to consonance or from it.
 
     A bar's key is where valence is strongest heard (Gabrielsson & Lindstrom 2010: mode is the clearest cue of
-    valence), so it gets a push of its own beside the adapter: `_MODE_PULL` nats at full scale.
+    valence, consonance another), so both get a push of their own beside the adapter, in nats at full scale.
     """
     out = logits.copy()
     if tokens.is_bar(cursor.last):
@@ -169,9 +204,23 @@ def shaped(logits: Logits, cursor: Cursor, valence: float) -> Logits:
         if cursor.bar > 0:
             keys[2 * cursor.tonic + int(cursor.minor)] += _STAY_IN_KEY
     elif cursor.bar >= 0:
+        notes = out[tokens.NOTE0 : tokens.LEN0]
         scale = _MINOR_SCALE if cursor.minor else _MAJOR_SCALE
-        foreign = np.array([pitch_class not in scale for pitch_class in range(12)])
-        out[tokens.NOTE0 : tokens.LEN0] -= _OUT_OF_SCALE * foreign[(_NOTE_PITCHES - cursor.tonic) % 12]
+        root, third, fifth = chord.tones
+        # By degree first, twelve of them, then spread over the tokens: this runs for every note.
+        foreign, inside, bottom = np.full(12, _OUT_OF_SCALE), np.zeros(12), np.zeros(12)
+        foreign[[*scale, *chord.tones]] = 0.0
+        inside[[root, third, fifth]] = 1.0
+        inside[third] += _THIRD_PULL * abs(valence)
+        bottom[root] = _ROOT_PULL
+        degrees = (_NOTE_PITCHES - cursor.tonic) % 12
+        notes += _CHORD_OF_ROLE * inside[degrees] + _IS_BASS * bottom[degrees] - foreign[degrees]
+        if cursor.sounding:
+            against = np.zeros(12)
+            for pitch, _ in cursor.sounding:
+                against += _CONSONANCE[(_CLASSES - pitch) % 12]
+            share = _CONSONANCE_PULL * valence / len(cursor.sounding)
+            notes += share * against[_NOTE_PITCHES % 12]
     return out
 
 

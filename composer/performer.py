@@ -33,6 +33,8 @@ _HYSTERESIS = 0.08
 _SHORTEST_SAMPLES = 2400
 _BASE_VELOCITY_DB = -9.0
 _TIME, _LEVEL, _DRUM = range(3)
+_COLOR_UNDER = -0.35
+"""Valence under which held and broken chords get a fourth tone that rubs."""
 
 
 class Performance(NamedTuple):
@@ -130,7 +132,7 @@ class Performer:
         length = int(exact)
         self._state["carry"] = exact - length
 
-        self._remember_chord(beat)
+        self._remember_chord(beat, v)
         out: list[Strike] = []
         for index, part in enumerate(self._preset.parts):
             if self._state["layers"][index]:
@@ -175,24 +177,22 @@ class Performer:
         low, high = self._state["bpm_from"], self._state["bpm_to"]
         return low + (high - low) * x
 
-    def _remember_chord(self, beat: Beat) -> None:
+    def _remember_chord(self, beat: Beat, valence: float) -> None:
         """The harmony of now, for parts that hold or break it: at most four notes in the middle register."""
-        fresh = sorted({n.pitch for n in beat.notes if n.role not in (LEAD, BASS)})
         low = [n.pitch for n in beat.notes if n.role == BASS]
         if low:
             self._state["bass"] = min(low)
+        if beat.chord:
+            root, third, fifth, color = beat.chord
+            dark = valence < _COLOR_UNDER
+            self._state["chord"] = _voiced((root, third, color, fifth) if dark else (root, third, fifth))
+            return
+        fresh = sorted({n.pitch for n in beat.notes if n.role not in (LEAD, BASS)})
         if len(fresh) < 2:
             fresh = sorted({*fresh, *(n.pitch for n in beat.notes if n.role == LEAD), *low})
         if not fresh or (len(fresh) == 1 and self._state["chord"] and beat.position):
             return
-        voiced: dict[int, int] = {}
-        for pitch in fresh:
-            while pitch < 52:
-                pitch += 12
-            while pitch > 74:
-                pitch -= 12
-            voiced.setdefault(pitch % 12, pitch)
-        self._state["chord"] = sorted(voiced.values())[:4]
+        self._state["chord"] = _voiced(fresh)[:4]
 
     def _figure(self, part: Part, beat: Beat, arousal: float) -> list[tuple[Note, bool]]:
         """The notes this part plays in this beat; True marks those held without articulation."""
@@ -308,6 +308,18 @@ class Performer:
                 Strike(start_sample + max(int(at), 0), f"{hit.patch}@drums", 36, velocity, SAMPLE_RATE_HZ)
             )
         return out
+
+
+def _voiced(pitches: Sequence[int]) -> list[int]:
+    """Each pitch class once, upwards, between E3 and D5."""
+    voiced: dict[int, int] = {}
+    for pitch in pitches:
+        while pitch < 52:
+            pitch += 12
+        while pitch > 74:
+            pitch -= 12
+        voiced.setdefault(pitch % 12, pitch)
+    return sorted(voiced.values())
 
 
 def _metrical(place: int, bar_steps: int) -> float:

@@ -28,7 +28,8 @@ class Beat(NamedTuple):
     """One quarter of music as the generator hands it over.
 
     `position` is its first step within the bar of `bar_steps`; `steps` is 12, less for a bar's short end.
-    `bar` counts bars since the piece began. `tonic` is a pitch class, `minor` its mode.
+    `bar` counts bars since the piece began. `tonic` is a pitch class, `minor` its mode. `chord` holds the
+    pitch classes of the harmony: root, third, fifth, and a color; empty where none was planned.
     """
 
     bar: int
@@ -38,6 +39,7 @@ class Beat(NamedTuple):
     tonic: int
     minor: bool
     notes: tuple[Note, ...]
+    chord: tuple[int, ...] = ()
 
 
 class Strike(NamedTuple):

@@ -1,0 +1,82 @@
+"""The plan of chords, and that the notes lean on it: the mode that valence asks for can be heard."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from composer import tokens
+from composer.generator import Generator, Manner
+from composer.grammar import Cursor, shaped
+from composer.harmony import PHRASE_BARS, Chord, planned
+from composer.score import LEAD, UPPER, Beat
+from tests.composer import tiny
+
+MANNER = Manner(style=(0, 1, 1, 0), meter=5)
+MAJOR, MINOR = {0, 2, 4, 5, 7, 9, 11}, {0, 2, 3, 5, 7, 8, 11}
+
+
+def is_major(chord: Chord) -> bool:
+    root, third, fifth = chord.tones
+    return ((third - root) % 12, (fifth - root) % 12) == (4, 7)
+
+
+def plan(minor: bool, valence: float, seed: int = 1) -> list[Chord]:
+    return [planned(seed, bar, minor, valence) for bar in range(40 * PHRASE_BARS)]
+
+
+@pytest.mark.parametrize("valence", [-0.9, -0.2, 0.2, 0.9])
+@pytest.mark.parametrize(("minor", "scale"), [(False, MAJOR), (True, MINOR)])
+def test_every_chord_lies_in_its_scale(minor: bool, scale: set[int], valence: float) -> None:
+    for chord in plan(minor, valence):
+        assert {*chord.tones, chord.color} <= scale
+
+
+def test_strong_valence_keeps_to_chords_that_say_the_mode() -> None:
+    assert all(is_major(chord) for chord in plan(False, 0.9))
+    assert not all(is_major(chord) for chord in plan(False, 0.1))
+    # In minor only the dominant is major.
+    assert all(chord.tones[0] == 7 for chord in plan(True, -0.9) if is_major(chord))
+
+
+def test_a_plan_varies_and_is_the_same_for_the_same_seed() -> None:
+    assert plan(True, -0.5) == plan(True, -0.5) != plan(True, -0.5, seed=2)
+    phrases = {tuple(plan(False, 0.0)[bar : bar + PHRASE_BARS]) for bar in range(0, 160, PHRASE_BARS)}
+    assert len(phrases) > 2
+
+
+def written(valence: float, tokens: int = 1500, seed: int = 3) -> list[Beat]:
+    generator = Generator(*tiny.player(), MANNER, seed)
+    return [beat for _ in range(tokens) for beat in generator.advance(valence, 0.2)]
+
+
+def test_accompaniment_leans_on_the_chord() -> None:
+    beats = written(0.3)
+    below = [(n.pitch % 12, b.chord[:3]) for b in beats for n in b.notes if n.role != LEAD]
+    inside = sum(pitch in chord for pitch, chord in below) / len(below)
+    assert len(below) > 100
+    assert inside > 0.5  # three of twelve by chance, three of seven within the scale
+
+
+def test_odds_of_a_clash_fall_with_valence() -> None:
+    held = Cursor(bar=3, tonic=0, minor=False, last=tokens.LEN0, sounding=((64, 48),))
+    flat = np.zeros(tokens.VOCABULARY)
+
+    def lead_of_third_over_clash(valence: float) -> float:
+        odds = shaped(flat, held, valence, planned(1, 3, False, 0.0))
+        third, clash = tokens.note_token(UPPER, 67), tokens.note_token(UPPER, 65)
+        return float(odds[third] - odds[clash])
+
+    leads = [lead_of_third_over_clash(valence) for valence in (-1.0, -0.5, 0.0, 0.5, 1.0)]
+    assert leads == sorted(leads) and leads[-1] - leads[0] > 2.0
+
+
+def test_the_mode_turns_at_the_next_beat() -> None:
+    generator = Generator(*tiny.player(), MANNER, seed=3)
+    for _ in range(600):
+        generator.advance(0.9, 0.0)
+    assert generator.key[1] is False
+    beats: list[Beat] = []
+    while len(beats) < 2:
+        beats.extend(generator.advance(-0.9, 0.0))
+    assert beats[1].minor and beats[1].tonic == beats[0].tonic
