@@ -15,8 +15,9 @@ A service uses four names:
     affect = window.estimate(t_s)       # any thread that owns the window, any rate
 
 `Reading(t_s, valence, arousal, confidence, cut)` and `Affect(valence, arousal, confidence)` are in
-`sensor.reading`. Bad pictures never raise: their confidence is 0. `sensor.errors.SensorError` is the root of
-what does. `sensor.train.train_probe` makes the weights again, `sensor.sense.sense` reads files.
+`sensor.reading`. Bad pictures never raise: their confidence is 0. `sensor.errors.SensorError` is the root
+of what does. `sensor.train.train_probe` makes the weights again, `sensor.sense.sense` reads files. With the
+extra `vlm`, `sensor.vlm` reads the story beside all this, and `sensor.fusion` joins both.
 """
 
 __all__: list[str] = []

@@ -14,6 +14,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from sensor.errors import SensorError
 from sensor.reading import Point, clip_unit
 
 AdaptationMode = Literal["off", "half", "full"]
@@ -40,7 +41,9 @@ class Adaptation:
     """The stretch of one session. One caller at a time."""
 
     def __init__(self, mode: AdaptationMode = "off", config: AdaptationConfig | None = None) -> None:
-        """Raises KeyError when `mode` is not `off`, `half` or `full`."""
+        """Raises `SensorError` when `mode` is not `off`, `half` or `full`."""
+        if mode not in STRENGTH:
+            raise SensorError(f"unknown adaptation {mode!r}: choose one of {', '.join(STRENGTH)}")
         self.config = config or AdaptationConfig()
         self._strength = STRENGTH[mode]
         self._axes = (_Axis(), _Axis())

@@ -1,7 +1,8 @@
 """A decoded video frame becomes a small picture: what the encoder sees and what motion is measured on.
 
 One swscale pass goes from the frame's own pixel format straight to the encoder's size; there is never an
-RGB copy at full size. The luma plane is scaled down from that small picture.
+RGB copy at full size. What a phone says about how it was held is undone on the small picture, and the luma
+plane is scaled down from that.
 """
 
 from __future__ import annotations
@@ -58,10 +59,14 @@ class Shrinker:
             small = self._to_rgb.reformat(
                 frame, self._size_px, self._size_px, "rgb24", interpolation=Interpolation.AREA, threads=1
             )
+            rgb = small.to_ndarray().astype(np.uint8, copy=False)
+            if frame.rotation:
+                # Counterclockwise, and by quarters: nothing else is recorded by cameras.
+                rgb = np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)))
+                small = VideoFrame.from_ndarray(rgb, format="rgb24")
             plane = self._to_luma.reformat(
                 small, LUMA_WIDTH, LUMA_HEIGHT, "gray", interpolation=Interpolation.AREA, threads=1
             )
-            rgb = small.to_ndarray().astype(np.uint8, copy=False)
             luma = plane.to_ndarray().astype(np.float32) / 255.0
         except (av.FFmpegError, OSError, ValueError, MemoryError):
             return None

@@ -24,7 +24,9 @@ from sensor.reading import Point, clip_unit
 
 WEIGHTS_FILE = "probe.safetensors"
 CARD_FILE = "probe.json"
-FORMAT = 1
+FORMAT = 2
+ARITHMETIC = "int8"
+"""How the encoder of these features computes; a probe for another way (format 1: float32) is refused."""
 
 Card = dict[str, Any]
 """The model card as JSON holds it: data, folds, r, CCC, MAE, encoder, hash of the weights."""
@@ -114,6 +116,8 @@ def _read_card(path: Path) -> Card:
     encoder = card.get("encoder")
     if not (isinstance(encoder, dict) and {"variant", "size_px", "sha256"} <= encoder.keys()):
         raise WeightsError(path, f'{expected}, with "encoder": variant, size_px, sha256', "none")
+    if encoder.get("arithmetic") != ARITHMETIC:
+        raise WeightsError(path, f"an encoder that computes in {ARITHMETIC}", str(encoder.get("arithmetic")))
     if not isinstance(card.get("weights_sha256"), str):
         raise WeightsError(path, f'{expected}, with "weights_sha256"', "none")
     return card

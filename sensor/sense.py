@@ -6,7 +6,7 @@ import csv
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import av
 import numpy as np
@@ -69,7 +69,9 @@ def sense(
     preset would have shown. With `csv_path` the rows are written there too. Raises `DataError` when a named
     file cannot be read or nothing is found; an unreadable file inside a folder is logged and left out.
     """
-    AffectWindow(preset)  # an unknown preset is refused before an hour of work
+    AffectWindow(preset)  # an unknown preset, or no place for the table, is refused before an hour of work
+    if csv_path is not None:
+        _open_table(csv_path).close()
     files = list(_files(paths))
     if not files:
         raise DataError(
@@ -98,13 +100,25 @@ def sense(
 
 def write_csv(path: Path, found: Sequence[Sensed]) -> None:
     """Rows of all files, header `path,t_s,valence,arousal,confidence,cut`."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(Row._fields)
-        for each in found:
-            for row in each.rows:
-                numbers = (f"{value:.4f}" for value in row[1:5])
-                writer.writerow([row.path, *numbers, int(row.cut)])
+    with _open_table(path) as file:
+        write_rows(file, found)
+
+
+def write_rows(file: IO[str], found: Sequence[Sensed]) -> None:
+    """The same table into an open file."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(Row._fields)
+    for each in found:
+        for row in each.rows:
+            numbers = (f"{value:.4f}" for value in row[1:5])
+            writer.writerow([row.path, *numbers, int(row.cut)])
+
+
+def _open_table(path: Path) -> IO[str]:
+    try:
+        return path.open("w", newline="", encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{path}: the table cannot be written ({error.strerror})") from None
 
 
 def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, bool]]:

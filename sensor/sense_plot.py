@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensor.errors import SensorError
-from sensor.sense import Sensed, Thumbnail
+from sensor.sense import Sensed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,12 +41,7 @@ def plot(found: Sequence[Sensed], path: Path) -> None:
     film, curve = figure.subplots(2, 1, height_ratios=(1, 3))
     for axes in (film, curve):
         axes.set(xlim=(0, starts[-1]))
-    thumbnails = [
-        Thumbnail(start + each.t_s, each.rgb)
-        for start, one in zip(starts, found, strict=False)
-        for each in one.thumbnails
-    ]
-    _draw_film(film, thumbnails, starts[-1])
+    _draw_film(film, found, starts)
     for number, (start, one) in enumerate(zip(starts, found, strict=False)):
         _draw_curve(curve, one, start, named=number == 0)
     for start in starts[1:-1]:
@@ -60,19 +55,23 @@ def plot(found: Sequence[Sensed], path: Path) -> None:
         raise SensorError(f"{path}: the plot could not be written ({error})") from None
 
 
-def _draw_film(axes: Axes, thumbnails: Sequence[Thumbnail], end_s: float) -> None:
-    slot_s = end_s / ACROSS
+def _draw_film(axes: Axes, found: Sequence[Sensed], starts: Sequence[float]) -> None:
+    """Thumbnails side by side where there is room; only a file's first may reach into the next file."""
+    slot_s = starts[-1] / ACROSS
     free_from = 0.0
-    for each in thumbnails:
-        if each.t_s >= free_from - 1e-9:
-            free_from = each.t_s + slot_s
-            axes.imshow(_cropped(each.rgb), extent=(each.t_s, each.t_s + GAP * slot_s, 0, 1), aspect="auto")
-    axes.set(xlim=(0, end_s), ylim=(0, 1))
+    for one, start, end in zip(found, starts, starts[1:], strict=False):
+        for number, each in enumerate(one.thumbnails):
+            at = start + each.t_s
+            if at >= free_from - 1e-9 and (number == 0 or at + slot_s <= end + 1e-9):
+                free_from = at + slot_s
+                axes.imshow(_cropped(each.rgb), extent=(at, at + GAP * slot_s, 0, 1), aspect="auto")
+    axes.set(xlim=(0, starts[-1]), ylim=(0, 1))
     axes.axis("off")
 
 
 def _draw_curve(axes: Axes, one: Sensed, start: float, named: bool) -> None:
-    times = [start + row.t_s for row in one.rows]
+    # A still stands in the middle of its room.
+    times = [start + (row.t_s if len(one.rows) > 1 else STILL_S / 2) for row in one.rows]
     confidence = [2 * row.confidence - 1 for row in one.rows]
     values = {
         "valence": ("#1f77b4", [row.valence for row in one.rows]),

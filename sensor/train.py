@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensor.encoder import DEFAULT_SIZE_PX, DEFAULT_VARIANT, VARIANTS, Encoder, create_encoder
+from sensor.efficientnet import VARIANTS
+from sensor.encoder import DEFAULT_SIZE_PX, DEFAULT_VARIANT, Encoder, create_encoder
 from sensor.errors import DataError
 from sensor.kernel import GAMMA, KernelModel, Matrix, Vector, fit
 from sensor.oasis import Rated, read_ratings, read_still
 from sensor.picture import Shrinker
-from sensor.probe import Probe, save_probe, shipped_folder
+from sensor.probe import ARITHMETIC, Probe, save_probe, shipped_folder
 from sensor.validation import Fit, grouped_folds, judge
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,12 @@ def train_probe(
             "themes": len(set(themes)),
             "scale": "mean ratings 1..7 mapped to [-1, 1] by (x - 4) / 3",
         },
-        "encoder": {"variant": variant, "size_px": size_px, "sha256": encoder.digest},
+        "encoder": {
+            "variant": variant,
+            "size_px": size_px,
+            "arithmetic": ARITHMETIC,
+            "sha256": encoder.digest,
+        },
         "model": {"kind": "kernel ridge", "gamma": GAMMA, "axes": RANK},
         "folds": {"outer": OUTER_FOLDS, "inner": INNER_FOLDS, "grouped_by": "theme", "seed": seed},
         "held_out": {

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import torch
 
 from sensor.live import Eye, create_eye
 
@@ -14,7 +13,6 @@ OASIS = Path(__file__).parents[3] / "shared" / "data" / "oasis"
 
 @pytest.fixture(scope="session")
 def eye() -> Eye:
-    torch.set_num_threads(1)
     return create_eye()
 
 

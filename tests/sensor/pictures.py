@@ -46,3 +46,16 @@ def write_clip(path: Path, pictures: list[npt.NDArray[np.uint8]], rate_hz: int =
         for rgb in pictures:
             container.mux(stream.encode(VideoFrame.from_ndarray(rgb, format="rgb24")))
         container.mux(stream.encode(None))
+
+
+def turn_clip(path: Path, degrees: int) -> None:
+    """Say in an MP4 file that its pictures must be turned counterclockwise by `degrees`, as phones do.
+
+    The track header holds a 3 x 3 matrix of big-endian numbers; 40 bytes into its body (ISO 14496-12, tkhd).
+    """
+    data = bytearray(path.read_bytes())
+    at = data.index(b"tkhd") + 4 + 40
+    a, b, c, d = {90: (0, -1, 1, 0), -90: (0, 1, -1, 0), 180: (-1, 0, 0, -1)}[degrees]
+    for place, value in ((0, a), (4, b), (12, c), (16, d)):
+        data[at + place : at + place + 4] = (value * 65536).to_bytes(4, "big", signed=True)
+    path.write_bytes(data)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensor.adaptation import Adaptation, AdaptationMode
+from sensor.errors import SensorError
 
 unit = st.floats(-1, 1)
 histories = st.lists(st.tuples(unit, unit), max_size=40)
@@ -68,5 +69,5 @@ def test_what_is_not_finite_is_not_learned() -> None:
 
 
 def test_unknown_mode() -> None:
-    with pytest.raises(KeyError):
+    with pytest.raises(SensorError, match="off, half, full"):
         Adaptation("twice")  # type: ignore[arg-type]

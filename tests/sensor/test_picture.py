@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from av import VideoFrame
 
+from sensor.oasis import read_still
 from sensor.picture import Shrinker
-from tests.sensor.pictures import blobs, flat, frame_of
+from tests.sensor.pictures import blobs, flat, frame_of, turn_clip, write_clip
 
 FORMATS = [
     "yuv420p",
@@ -73,3 +76,41 @@ def test_sizes_may_change_from_frame_to_frame() -> None:
         picture = shrinker.shrink(frame_of(blobs(2, *size)))
         assert picture is not None
         assert picture.confidence == 1.0
+
+
+@pytest.mark.parametrize(
+    "pixels", ["nv12", "yuv444p", "yuv420p10le", "p010le", "yuva420p", "rgba", "bgr0", "yuyv422"]
+)
+def test_the_same_picture_in_any_format_is_seen_alike(pixels: str) -> None:
+    rgb = blobs(3)
+    plain, other = Shrinker(64).shrink(frame_of(rgb)), Shrinker(64).shrink(frame_of(rgb, pixels))
+    assert plain is not None and other is not None
+    assert np.abs(plain.rgb.astype(int) - other.rgb).mean() < 5
+    assert np.abs(plain.luma - other.luma).mean() < 0.01
+    assert other.confidence == pytest.approx(plain.confidence, abs=0.05)
+
+
+@pytest.mark.parametrize("degrees", [90, -90, 180])
+def test_a_picture_is_seen_the_way_it_was_held(degrees: int, tmp_path: Path) -> None:
+    upright = frame_of(blobs(4, 320, 180))
+    turned = np.rot90(blobs(4, 320, 180), -degrees // 90)
+    path = tmp_path / "turned.mp4"
+    write_clip(path, [np.ascontiguousarray(turned)] * 3)
+    turn_clip(path, degrees)
+    frame = read_still(path)
+    assert frame.rotation in (degrees, degrees - 360)
+    expected, found = Shrinker(64).shrink(upright), Shrinker(64).shrink(frame)
+    assert expected is not None and found is not None
+    assert np.abs(expected.rgb.astype(int) - found.rgb).mean() < 8
+    assert np.abs(expected.luma - found.luma).mean() < 0.03
+
+
+def test_two_fields_are_one_picture() -> None:
+    """Interlaced: the odd lines are a moment later."""
+    now, later = blobs(5), np.roll(blobs(5), 6, 1)
+    woven = now.copy()
+    woven[1::2] = later[1::2]
+    plain, mixed = Shrinker(64).shrink(frame_of(now)), Shrinker(64).shrink(frame_of(woven))
+    assert plain is not None and mixed is not None
+    assert np.abs(plain.luma - mixed.luma).mean() < 0.04
+    assert mixed.confidence == plain.confidence

@@ -24,7 +24,7 @@ def tiny(seed: int = 0) -> KernelModel:
     return KernelModel(*(rng.standard_normal(shape).astype(np.float32) for shape in shapes))
 
 
-CARD = {"encoder": {"variant": "lite1", "size_px": 224, "sha256": "0" * 64}}
+CARD = {"encoder": {"variant": "lite1", "size_px": 224, "arithmetic": "int8", "sha256": "0" * 64}}
 
 
 @pytest.fixture
@@ -86,6 +86,12 @@ def nameless_card(folder: Path) -> str:
     return CARD_FILE
 
 
+def float_features(folder: Path) -> str:
+    path = folder / CARD_FILE
+    path.write_text(path.read_text().replace('"int8"', '"float32"'))
+    return CARD_FILE
+
+
 def other_tensors(folder: Path) -> str:
     with suppress(WeightsError):  # saving reads back what it wrote
         save_probe(folder, tiny()._replace(offset=np.zeros(3, np.float32)), CARD)
@@ -108,6 +114,7 @@ def not_finite(folder: Path) -> str:
         truncate_card,
         empty_card,
         nameless_card,
+        float_features,
         other_tensors,
         not_finite,
     ],

@@ -100,3 +100,8 @@ def test_the_plot(eye: Eye, clip: Path, tmp_path: Path) -> None:
     assert read_still(tmp_path / "plot.png").width > 1000
     with pytest.raises(SensorError, match=r"plot\.nonsense"):
         plot(found, tmp_path / "plot.nonsense")
+
+
+def test_the_table_needs_a_place(eye: Eye, clip: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nowhere.*cannot be written"):
+        sense([clip], eye, csv_path=tmp_path / "nowhere" / "out.csv")
