@@ -1,0 +1,261 @@
+"""MusicGen in real time? Our loop beside transformers' `generate()` and audiocraft, in one run.
+
+    python -m bench.musicgen --json                # random weights in MusicGen-small's geometry: some minutes
+    python -m bench.musicgen --model DIR --json    # weights of your own
+    python -m bench.musicgen --tiny --json         # the machinery only, in seconds
+
+Random weights cost what trained ones cost. A factor is seconds of audio made in a second, codec included:
+1 holds real time. Stock paths make a clip of `--stock-tokens` tokens; their cost grows with its length.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import importlib.util
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from bench.report import machine
+from composer.musicgen.assembly import CPU_WINDOWS, Parts
+from composer.musicgen.codec import CodecStream
+from composer.musicgen.engine import MusicGenComposer
+from composer.musicgen.geometry import FRAME_RATE_HZ, FRAME_SAMPLES, Geometry, Manner
+from composer.musicgen.loading import Options, decoder_arrays, find, geometry_of, load_model
+from composer.musicgen.onnx_graph import graph
+from composer.musicgen.onnx_stepper import OnnxStepper, host_weights
+from composer.musicgen.stepper import Array, Stepper
+from composer.musicgen.token_stream import rows_for
+
+TEXT_TOKENS = 24
+REAL_TIME_MS = 1000.0 / FRAME_RATE_HZ
+
+
+class Timed(NamedTuple):
+    """One run of ours. Milliseconds per frame of 20 ms, once both lanes are at work."""
+
+    frames: Array
+    changes: Array
+    """The frames in which the lanes changed over."""
+    step_ms: float
+    codec_ms: float
+
+    @property
+    def factor(self) -> float:
+        return REAL_TIME_MS / float(self.frames.mean())
+
+
+class _Text:
+    """In place of T5, which is asked once a piece: states of the right shape."""
+
+    def __init__(self, width: int) -> None:
+        self._states = np.random.default_rng(0).standard_normal((TEXT_TOKENS, width)).astype(np.float32)
+
+    def encode(self, text: str) -> Array:
+        return self._states
+
+
+def random_model(tiny: bool) -> Any:
+    """MusicGen-small's decoder and codec with random weights; its T5 is cut to one layer."""
+    from transformers import EncodecConfig, MusicgenConfig, MusicgenDecoderConfig, T5Config
+    from transformers import MusicgenForConditionalGeneration as MusicGen
+
+    torch.manual_seed(0)
+    small = {"num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 4, "ffn_dim": 128}
+    model = MusicGen(
+        MusicgenConfig(
+            text_encoder=T5Config(d_model=768, d_kv=64, d_ff=64, num_layers=1, num_heads=12).to_dict(),
+            audio_encoder=EncodecConfig(
+                target_bandwidths=[2.2],
+                sampling_rate=32_000,
+                num_filters=8 if tiny else 64,
+                upsampling_ratios=[8, 5, 4, 4],
+                codebook_size=2048,
+                codebook_dim=128,
+                use_causal_conv=False,
+                use_conv_shortcut=False,
+            ).to_dict(),
+            decoder=MusicgenDecoderConfig(**(small if tiny else {})).to_dict(),
+        )
+    )
+    for layer in model.audio_encoder.quantizer.layers:
+        layer.codebook.embed.normal_()
+    for name in ("decoder_start_token_id", "pad_token_id", "bos_token_id"):
+        setattr(model.generation_config, name, 2048)
+    return model.eval().requires_grad_(False)
+
+
+def ours(model: Any, guidance: float, bits: int, threads: int, frames: int) -> Timed:
+    """Play `frames` frames and time those after the first change of lanes is prepared."""
+    geometry = geometry_of(model)
+    manner = Manner(guidance=guidance)
+    arrays = decoder_arrays(model)
+    rows = rows_for(manner)
+    made = graph(arrays, geometry, rows, CPU_WINDOWS.length, bits, exact=False).SerializeToString()
+    stepper = OnnxStepper(made, host_weights(arrays, geometry), geometry, rows, CPU_WINDOWS.length, threads)
+    del made
+    return play(model, stepper, geometry, manner, frames)
+
+
+def play(model: Any, stepper: Stepper, geometry: Geometry, manner: Manner, frames: int) -> Timed:
+    clocked = _Clocked(stepper)
+    codec = _ClockedCodec(model.audio_encoder)
+    text: Any = _Text(geometry.width)
+    composer = MusicGenComposer(
+        Parts("bench", "", geometry, CPU_WINDOWS, manner, text, clocked, codec, None, "", text_follows=False)
+    )
+    composer.prime("music", 0)
+    times = []
+    for _ in range(frames):
+        began = time.perf_counter()
+        composer.render(FRAME_SAMPLES)
+        times.append(1000.0 * (time.perf_counter() - began))
+    first = CPU_WINDOWS.stride
+    taken = np.array(times[first:], np.float32)
+    # The frame of index f makes step f + 7; a lane is told its texts, and takes over, in these.
+    steps = np.arange(first, frames) + 7
+    changes = ((steps - CPU_WINDOWS.overlap) % CPU_WINDOWS.stride == 0) & (steps >= CPU_WINDOWS.length)
+    per_frame = len(taken)
+    return Timed(
+        taken,
+        taken[changes],
+        float(np.sum(clocked.times[-per_frame:])) / per_frame,
+        float(np.sum(codec.times[-per_frame:])) / per_frame,
+    )
+
+
+class _Clocked:
+    """A stepper with a clock around it."""
+
+    def __init__(self, stepper: Stepper) -> None:
+        self._stepper = stepper
+        self.rows, self.capacity = stepper.rows, stepper.capacity
+        self.remember, self.listen = stepper.remember, stepper.listen
+        self.times: list[float] = []
+
+    def step(self, tokens: Any, positions: Any, residuals: Array | None) -> Array:
+        began = time.perf_counter()
+        logits = self._stepper.step(tokens, positions, residuals)
+        self.times.append(1000.0 * (time.perf_counter() - began))
+        return logits
+
+
+class _ClockedCodec(CodecStream):
+    def __init__(self, model: Any) -> None:
+        super().__init__(model)
+        self.times: list[float] = []
+
+    def push(self, codes: Any) -> Any:
+        began = time.perf_counter()
+        samples = super().push(codes)
+        self.times.append(1000.0 * (time.perf_counter() - began))
+        return samples
+
+
+def stock(model: Any, guidance: float, tokens: int) -> float:
+    """The factor of transformers' generate(), text encoding and codec included."""
+    ids = torch.ones((1, TEXT_TOKENS), dtype=torch.long)
+    began = time.perf_counter()
+    out = model.generate(
+        input_ids=ids,
+        attention_mask=torch.ones_like(ids),
+        do_sample=True,
+        top_k=250,
+        guidance_scale=guidance if guidance > 1.0 else None,
+        max_new_tokens=tokens,
+    )
+    return float(out.shape[-1] / 32_000 / (time.perf_counter() - began))
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    """One object: see the module."""
+    torch.set_num_threads(
+        1
+    )  # of ours, torch only runs the codec; its threads would wait beside the decoder's
+    model = load_model(find(Options(options.model))) if options.model else random_model(options.tiny)
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    plain = ours(model, 1.0, 8, options.threads, options.frames)
+    say(f"8 bits, no guidance: {plain.factor:.2f}x")
+    guided = ours(model, 3.0, 8, options.threads, options.frames)
+    say(f"8 bits, guidance 3: {guided.factor:.2f}x")
+    few = min(options.frames, 2 * CPU_WINDOWS.stride)
+    four, four_guided = (ours(model, guidance, 4, options.threads, few).factor for guidance in (1.0, 3.0))
+    one_thread = ours(model, 1.0, 8, 1, few).factor
+    say(f"4 bits: {four:.2f}x, guided {four_guided:.2f}x; 8 bits on one thread {one_thread:.2f}x")
+    gc.collect()
+    torch.set_num_threads(options.threads)
+    fp32, fp32_guided = (stock(model, guidance, options.stock_tokens) for guidance in (1.0, 3.0))
+    say(f"generate() fp32: {fp32:.3f}x, guided {fp32_guided:.3f}x")
+    model.to(torch.bfloat16)
+    bf16, bf16_guided = (stock(model, guidance, options.stock_tokens) for guidance in (1.0, 3.0))
+    say(f"generate() bf16: {bf16:.3f}x, guided {bf16_guided:.3f}x")
+    best, best_guided = max(fp32, bf16), max(fp32_guided, bf16_guided)
+    here = importlib.util.find_spec("audiocraft") is not None
+    return {
+        "machine": machine(),
+        "weights": options.model or ("random, tiny" if options.tiny else "random, MusicGen-small's geometry"),
+        "backend": "onnxruntime, 8 bits",
+        "threads": options.threads,
+        "frames_timed": len(plain.frames),
+        "realtime_factor": round(plain.factor, 3),
+        "realtime_factor_guided": round(guided.factor, 3),
+        "realtime_factor_4bit": round(four, 3),
+        "realtime_factor_4bit_guided": round(four_guided, 3),
+        "realtime_factor_one_thread": round(one_thread, 3),
+        "transformers_fp32": round(fp32, 4),
+        "transformers_fp32_guided": round(fp32_guided, 4),
+        "transformers_bf16": round(bf16, 4),
+        "transformers_bf16_guided": round(bf16_guided, 4),
+        "transformers_tokens": options.stock_tokens,
+        "ratio_vs_transformers": round(plain.factor / best, 2),
+        "ratio_vs_transformers_guided": round(guided.factor / best_guided, 2),
+        "ratio_vs_audiocraft": None,
+        "audiocraft": "not measured: it needs its own environment"
+        + ("" if here else ", and is not in this one"),
+        "frame_ms_median": round(float(np.median(plain.frames)), 2),
+        "step_ms_median": round(float(np.median(plain.frames)), 2),
+        "step_ms_p99": round(float(np.percentile(plain.frames, 99)), 2),
+        "window_change_ms_max": round(float(plain.changes.max()), 2) if plain.changes.size else None,
+        "guided_step_ms_median": round(float(np.median(guided.frames)), 2),
+        "guided_step_ms_p99": round(float(np.percentile(guided.frames, 99)), 2),
+        "decoder_ms_mean": round(plain.step_ms, 2),
+        "codec_ms_mean": round(plain.codec_ms, 2),
+        "rest_ms_mean": round(float(plain.frames.mean()) - plain.step_ms - plain.codec_ms, 2),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    parser.add_argument("--model", default="", help="folder or hub id of weights; default: random ones")
+    parser.add_argument("--tiny", action="store_true", help="a tiny random model: the machinery only")
+    parser.add_argument(
+        "--frames", type=int, default=1100, help="frames played a configuration (50 a second)"
+    )
+    parser.add_argument("--stock-tokens", type=int, default=150, help="tokens generate() makes")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, help="write the object here too")
+    options = parser.parse_args()
+    found = run(options)
+    text = json.dumps(found, indent=2)
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(text + "\n", encoding="utf-8")
+    if options.json:
+        print(text)
+    else:
+        for name, value in found.items():
+            print(f"{name:32} {value}")
+
+
+if __name__ == "__main__":
+    main()
