@@ -23,6 +23,8 @@ RANGES = {LEAD: (55, 84), UPPER: (50, 88), MIDDLE: (43, 74), BASS: (28, 62)}
 
 MAX_NOTES_AT_ONCE = 7
 MAX_SOUNDING = 12
+LONGEST_HOLE = 3
+"""Steps between the end of the last sounding note and the next: a quarter of a second at 60 to the minute."""
 MAX_BEAT_TOKENS = 32
 """A quarter never needs more tokens than this, which bounds the time it takes to compose one."""
 
@@ -31,7 +33,10 @@ _MODE_PULL = 8.0
 TURN = 0.25
 """Valence this far from 0 brings the mode it means at the next beat, before the bar is over."""
 _STAY_IN_KEY = 2.0
-_CONSONANCE_PULL = 0.8
+_CONSONANCE_PULL = 1.4
+_REPEAT_PRICE = 0.5
+"""Nats against the melody's last pitch for each time in a row it has come: leaning on chord tones, it would
+stay on one."""
 
 _MAJOR_SCALE = frozenset((0, 2, 4, 5, 7, 9, 11))
 _MINOR_SCALE = frozenset((0, 2, 3, 5, 7, 8, 10, 11))
@@ -67,6 +72,9 @@ class Cursor:
     """Steps into the bar (negative: in bars before) at which something last started."""
     sounding: tuple[tuple[int, int], ...] = ()
     """(pitch, step of this bar it ends at) of the notes that sound at `position`."""
+    lead: int = 0
+    lead_times: int = 0
+    """The melody's last pitch, and how often in a row it has come."""
 
     @property
     def bar_steps(self) -> int:
@@ -111,8 +119,12 @@ class Cursor:
                 sounding=tuple((p, end) for p, end in self.sounding if end > position),
             )
         if tokens.is_note(token):
+            role, pitch = tokens.note_of(token)
+            again = self.lead_times + 1 if pitch == self.lead else 1
             return replace(
                 self,
+                lead=pitch if role == LEAD else self.lead,
+                lead_times=again if role == LEAD else self.lead_times,
                 last=token,
                 notes_here=self.notes_here + 1,
                 order=_order(token),
@@ -164,7 +176,9 @@ def allowed(cursor: Cursor, meter: int, longest_silence: int) -> npt.NDArray[np.
         first = cursor.position + 1 if tokens.is_length(last) else 0
         if full:
             first = (cursor.position // STEPS_PER_QUARTER + 1) * STEPS_PER_QUARTER
-        latest = cursor.silent_since + longest_silence
+        # Somebody plays on, or the next onset comes soon after the last note's end.
+        ends = max((end for _, end in cursor.sounding), default=cursor.position)
+        latest = min(cursor.silent_since + longest_silence, ends + LONGEST_HOLE)
         end = min(cursor.bar_steps, max(latest, first) + 1)
         mask[tokens.POS0 + first : tokens.POS0 + end] = True
         if latest >= cursor.bar_steps or first >= cursor.bar_steps:
@@ -215,6 +229,9 @@ def shaped(logits: Logits, cursor: Cursor, valence: float, chord: Chord) -> Logi
         bottom[root] = _ROOT_PULL
         degrees = (_NOTE_PITCHES - cursor.tonic) % 12
         notes += _CHORD_OF_ROLE * inside[degrees] + _IS_BASS * bottom[degrees] - foreign[degrees]
+        if cursor.lead_times:
+            same = tokens.note_token(LEAD, cursor.lead) - tokens.NOTE0
+            notes[same] -= _REPEAT_PRICE * min(cursor.lead_times, 4)
         if cursor.sounding:
             against = np.zeros(12)
             for pitch, _ in cursor.sounding:

@@ -33,6 +33,8 @@ _HYSTERESIS = 0.08
 _SHORTEST_SAMPLES = 2400
 _BASE_VELOCITY_DB = -9.0
 _TIME, _LEVEL, _DRUM = range(3)
+_MOST_AT_ONCE = 3
+_BASS_TOP = 48
 _COLOR_UNDER = -0.35
 """Valence under which held and broken chords get a fourth tone that rubs."""
 
@@ -185,7 +187,11 @@ class Performer:
         if beat.chord:
             root, third, fifth, color = beat.chord
             dark = valence < _COLOR_UNDER
-            self._state["chord"] = _voiced((root, third, color, fifth) if dark else (root, third, fifth))
+            chord = _voiced((root, third, fifth))
+            if dark:
+                # Above middle C: seconds lower down are mud.
+                chord = sorted([*chord, 60 + color])
+            self._state["chord"] = chord
             return
         fresh = sorted({n.pitch for n in beat.notes if n.role not in (LEAD, BASS)})
         if len(fresh) < 2:
@@ -197,7 +203,7 @@ class Performer:
     def _figure(self, part: Part, beat: Beat, arousal: float) -> list[tuple[Note, bool]]:
         """The notes this part plays in this beat; True marks those held without articulation."""
         if part.figure == "played":
-            return [(n, False) for n in beat.notes if n.role == part.role]
+            return [(n, False) for n in _thinned([n for n in beat.notes if n.role == part.role], part.role)]
         if part.figure == "pulse":
             return self._pulse(part, beat, arousal)
         if part.figure == "arp":
@@ -290,7 +296,8 @@ class Performer:
         )
 
     def _drone(self, beat: Beat, how: Playing, step_samples: float, start_sample: int) -> Strike:
-        pitch = 36 + beat.tonic % 12
+        # A pedal, but not for ever: it moves to the root of a chord that the tonic is not in.
+        pitch = 36 + (beat.tonic if not beat.chord or beat.tonic in beat.chord[:3] else beat.chord[0]) % 12
         level = _BASE_VELOCITY_DB - 4.0 + 6.0 * (how.drone - 1.0) + 0.5 * how.loudness_db
         length = int(beat.bar_steps * step_samples)
         return Strike(start_sample, f"{self._preset.drone}@bass", pitch, _velocity(level), length)
@@ -308,6 +315,26 @@ class Performer:
                 Strike(start_sample + max(int(at), 0), f"{hit.patch}@drums", 36, velocity, SAMPLE_RATE_HZ)
             )
         return out
+
+
+def _thinned(notes: Sequence[Note], role: int) -> list[Note]:
+    """At most `_MOST_AT_ONCE` notes at a time; of the bass the lowest, brought down to where a bass belongs.
+
+    The songs it learned from have a left hand of chords: on an orchestra's bass they are mud, and when the
+    hand moves up there is no bass at all.
+    """
+    if role == LEAD:
+        return list(notes)
+    out: list[Note] = []
+    for step in sorted({note.step for note in notes}):
+        chord = sorted((note for note in notes if note.step == step), key=lambda note: note.pitch)
+        if role == BASS:
+            lowest = chord[0]
+            down = max(-(-(lowest.pitch - _BASS_TOP) // 12), 0)
+            out.append(lowest._replace(pitch=lowest.pitch - 12 * down))
+        else:
+            out.extend(chord[-_MOST_AT_ONCE:] if role == UPPER else chord[:_MOST_AT_ONCE])
+    return out
 
 
 def _voiced(pitches: Sequence[int]) -> list[int]:

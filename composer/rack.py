@@ -2,7 +2,7 @@
 
     lead ─────── low-pass ─┬──────────────────────────────┐
     harmony ──── low-pass ─┤                              │
-    bass ─────── low-pass ─┤                              ├─ shelf ─ width ─ high-pass ─ compressor ─ gain
+    bass ─────── low-pass ─┤                              ├─ shelf ─ width ─ high-pass ─ gain
     drums ────── low-pass ─┤                              │
                            ├─ chorus (harmony) ───────────┤
                            ├─ echo (lead) ────────────────┤
@@ -17,7 +17,7 @@ for the next.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -25,6 +25,7 @@ import numpy.typing as npt
 import signalflow as sf
 
 from composer.bank import Bank
+from composer.played import Taps
 from composer.presets import SECTIONS
 from composer.score import SAMPLE_RATE_HZ, TICK_SAMPLES
 from composer.voices import Pool, make_voice
@@ -84,12 +85,15 @@ def _filter(source: sf.Node, kind: str, cutoff_hz: sf.Node) -> sf.Node:
 class Desk:
     """Owns the process's audio graph: racks are plugged into its one output. Every call from one thread."""
 
-    def __init__(self) -> None:
-        self._graph = sf.AudioGraph(output_device=sf.AudioOut_Dummy(2, TICK_SAMPLES), start=False)
+    def __init__(self, stems: bool = False) -> None:
+        """With `stems`, as its racks have them."""
+        pairs = 1 + len(SECTIONS) if stems else 1
+        self._graph = sf.AudioGraph(output_device=sf.AudioOut_Dummy(2 * pairs, TICK_SAMPLES), start=False)
         self._graph.sample_rate = SAMPLE_RATE_HZ
-        self._blocks = {n: sf.Buffer(2, n) for n in range(GRID_SAMPLES, TICK_SAMPLES + 1, GRID_SAMPLES)}
-        # The silence keeps the output stereo while no rack is plugged in.
-        self._output = sf.Sum([_sides(0.0, 0.0)])
+        grid = range(GRID_SAMPLES, TICK_SAMPLES + 1, GRID_SAMPLES)
+        self._blocks = {n: sf.Buffer(2 * pairs, n) for n in grid}
+        # The silence keeps the output's channels while no rack is plugged in.
+        self._output = sf.Sum([sf.ChannelArray([_c(0.0)] * (2 * pairs))])
         self._graph.play(self._output)
         self._open = True
 
@@ -102,7 +106,7 @@ class Desk:
 
     def render(self, samples: int) -> npt.NDArray[np.float32]:
         """The next `samples` (a multiple of GRID_SAMPLES, at most a tick), shape (2, samples), valid until
-        the next call."""
+        the next call. With stems (10, samples): the music, then each section in the order of SECTIONS."""
         block = self._blocks[samples]
         self._graph.render_to_buffer(block)
         return np.asarray(block.data, dtype=np.float32)
@@ -117,8 +121,9 @@ class Desk:
 class Rack:
     """Voices, strips and effects, with the memory of everything they have played."""
 
-    def __init__(self, bank: Bank, seed: int) -> None:
+    def __init__(self, bank: Bank, seed: int, taps: Taps | None = None) -> None:
         """Makes nothing yet: see `build`. There must be a Desk."""
+        self._taps = taps or Taps()
         self.pools: dict[str, Pool] = {}
         self._values: dict[str, sf.Constant] = {f.name: sf.Constant(0.0) for f in fields(Settings)}
         self._values["vibrato_hz"].set_value(5.0)
@@ -153,7 +158,7 @@ class Rack:
                 yield
             # The silence keeps the mixer stereo while no voice is plugged in.
             mixer = sf.Sum([_sides(0.0, 0.0)])
-            self.pools[name] = Pool(voices, mixer, bank, seed)
+            self.pools[name] = Pool(voices, mixer, bank, seed, self._taps.played)
             strips[name] = _filter(mixer, "low_pass", value[f"{name}_hz"])
         yield
         self._output = self._mix(strips)
@@ -164,9 +169,21 @@ class Rack:
         return sum(pool.sounding for pool in self.pools.values())
 
     def _mix(self, strips: dict[str, sf.Node]) -> sf.Node:
-        value = self._values
         coefficient = _c(math.exp(-1.0 / (_GLIDE_S * SAMPLE_RATE_HZ)))
-        glide = {name: sf.Smooth(value[name], coefficient) for name in _GLIDING}
+        glide = {name: sf.Smooth(self._values[name], coefficient) for name in _GLIDING}
+        clean = self._before_bus(strips, glide)
+        output = clean * glide["gain"]
+        if not self._taps.stems:
+            return output
+        # Everything before the bus is linear: a section sent alone through the same effects is its share.
+        alone = [
+            self._before_bus({n: s if n == name else _sides(0.0, 0.0) for n, s in strips.items()}, glide)
+            for name in SECTIONS
+        ]
+        return sf.ChannelArray([output, *(stem * glide["gain"] for stem in alone)])
+
+    def _before_bus(self, strips: Mapping[str, sf.Node], glide: Mapping[str, sf.Node]) -> sf.Node:
+        value = self._values
         lead, harmony, bass, drums = (strips[name] for name in SECTIONS)
 
         sway = sf.ChannelArray(
@@ -190,8 +207,7 @@ class Rack:
         # A shelf by addition: what is above the corner, once more. It opens with arousal.
         open_up = whole + _filter(whole, "high_pass", _c(_AIR_HZ)) * glide["air"]
         wide = sf.StereoWidth(open_up, value["width"])
-        clean = _filter(wide, "high_pass", _c(32.0))
-        return sf.Compressor(clean, _c(0.16), _c(2.0), _c(0.02), _c(0.25)) * glide["gain"]
+        return _filter(wide, "high_pass", _c(32.0))
 
     def set(self, settings: Settings) -> None:
         """Move the mix there; gains glide inside the graph, the rest within the next block."""

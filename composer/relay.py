@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from composer.bank import Bank
+from composer.played import Taps
 from composer.presets import Mix
 from composer.rack import Desk, Rack, Settings
 from composer.score import SAMPLE_RATE_HZ, TICK_SAMPLES, Strike
@@ -62,11 +63,12 @@ class _Runner:
 class Relay:
     """Owns the desk and the racks. Every call from one thread; `advance`, then `render`, block by block."""
 
-    def __init__(self, bank: Bank, seed: int, first: Leg) -> None:
+    def __init__(self, bank: Bank, seed: int, first: Leg, taps: Taps | None = None) -> None:
         self._bank = bank
         self._seed = seed
-        self._desk = Desk()
-        self._spare = Rack(bank, seed)
+        self._taps = taps or Taps()
+        self._desk = Desk(self._taps.stems)
+        self._spare = Rack(bank, seed, self._taps)
         self._runners: list[_Runner] = []
         """Plugged in, oldest first; the last may still wait for its turn."""
         self._plug(first.mix, first.born)
@@ -80,6 +82,11 @@ class Relay:
 
     def legs(self) -> list[Leg]:
         return [runner.leg() for runner in self._runners]
+
+    @property
+    def mix(self) -> Mix:
+        """The leading rack's."""
+        return self._runners[self._leading].mix
 
     @property
     def sounding(self) -> int:
@@ -113,6 +120,8 @@ class Relay:
             if runner.silent_from < 0 and not runner.rack.sounding:
                 runner.silent_from = now
             if self._left(runner, now) <= 0:
+                for pool in runner.rack.pools.values():
+                    pool.end(now)
                 self._desk.unplug(runner.rack)
                 self._runners.remove(runner)
 
@@ -193,6 +202,6 @@ class Relay:
         return (ends - now) // TICK_SAMPLES
 
     def _plug(self, mix: Mix, now: int) -> None:
-        rack, self._spare = self._spare, Rack(self._bank, self._seed)
+        rack, self._spare = self._spare, Rack(self._bank, self._seed, self._taps)
         self._desk.plug(rack)
         self._runners.append(_Runner(rack, mix, now))

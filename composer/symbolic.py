@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,7 @@ from composer.decoding import StepAdapter, StepDecoder
 from composer.errors import ComposerError
 from composer.generator import Generator, Manner
 from composer.performer import Performer
+from composer.played import Begun, Listener, StemListener, Taps
 from composer.presets import Preset
 from composer.score import TICK_SAMPLES, Beat, Note, Strike
 from composer.synth import Synth
@@ -79,7 +81,18 @@ class SymbolicComposer:
     latency_samples = Synth.latency_samples
     """A steer is heard from the first tick at or after its sample, later by the limiter's look-ahead."""
 
-    def __init__(self, model: StepDecoder, adapter: StepAdapter | None) -> None:
+    def __init__(
+        self,
+        model: StepDecoder,
+        adapter: StepAdapter | None,
+        played: Listener | None = None,
+        stems: StemListener | None = None,
+    ) -> None:
+        """`played` is told of beats and notes, `stems` of each section's sound, tick by tick, on the thread
+        that renders. The notes and the sound are the same with and without them."""
+        self._played = played
+        self._stems = stems
+        self._taps = Taps(stems is not None, [] if played is not None else None)
         self._model = model
         self._adapter = adapter
         self._anchor_text = ""
@@ -122,14 +135,16 @@ class SymbolicComposer:
                 self._synth.prepare(preset)
             return
         self._seed = seed
-        self._generator = Generator(self._model, self._adapter, manner_of(preset), seed)
+        # Each style has pieces of its own: the same seed is not the same tune in another dress.
+        own = seed ^ crc32(preset.name.encode())
+        self._generator = Generator(self._model, self._adapter, manner_of(preset), own)
         if self._performer is not None and self._synth is not None:
             if preset != self._performer.preset:
                 self._synth.prepare(preset)
             return
         self._first_seed, self._playing_text = seed, anchor
         self._performer = Performer(preset, seed)
-        self._synth = Synth(preset, seed)
+        self._synth = Synth(preset, seed, taps=self._taps)
 
     def steer(self, valence: float, arousal: float, at_sample: int) -> None:
         """Affect from `at_sample` on. Clamped to [-1, 1]; a call with NaN is ignored.
@@ -203,7 +218,14 @@ class SymbolicComposer:
         self._synth.express(*self._affect)
         self._events.extend(strikes)
         self._now = end
-        return self._synth.render_tick()
+        block = self._synth.render_tick()
+        if self._played is not None and self._taps.played:
+            for event in self._taps.played:
+                self._played(event)
+            self._taps.played.clear()
+        if self._stems is not None:
+            self._stems(self._synth.stems())
+        return block
 
     def _start_beat(self, generator: Generator) -> tuple[Strike, ...]:
         """Perform the beat that begins at `_next_beat_at`."""
@@ -223,6 +245,18 @@ class SymbolicComposer:
             self._performer.accent()
         played = self._performer.perform(beat, *self._affect, self._next_beat_at)
         self._key = beat.tonic, beat.minor
+        if self._played is not None:
+            self._played(
+                Begun(
+                    self._next_beat_at,
+                    played.length_samples,
+                    beat.bar,
+                    beat.position,
+                    beat.steps,
+                    beat.bar_steps,
+                    self._performer.preset.compound,
+                )
+            )
         self._next_beat_at += played.length_samples
         return played.strikes
 
@@ -281,8 +315,9 @@ class SymbolicComposer:
         self._affect = meta["affect"][0], meta["affect"][1]
         self._ready = np.array(meta["ready"], dtype=np.float32).reshape(-1, 2)
         self._key = meta["key"][0], meta["key"][1]
-        self._synth = Synth.resumed(playing, self._first_seed, meta["synth"], exact=exact)
+        self._synth = Synth.resumed(playing, self._first_seed, meta["synth"], exact=exact, taps=self._taps)
 
 
 def _beat(row: list[Any]) -> Beat:
-    return Beat._make([*row[:-1], tuple(Note(*note) for note in row[-1])])
+    *place, notes, chord = row
+    return Beat._make([*place, tuple(Note(*note) for note in notes), tuple(chord)])

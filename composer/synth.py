@@ -30,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from composer.bank import Bank
+from composer.compressor import Compressor, CompressorState
 from composer.drumkit import DRUMS
 from composer.errors import ComposerError
 from composer.expression import clamped, sound
@@ -37,6 +38,7 @@ from composer.groove import drums_of
 from composer.instruments import INSTRUMENTS
 from composer.leveller import DEFAULT_LUFS, Leveller
 from composer.limiter import LATENCY_SAMPLES, Limiter
+from composer.played import Stems, Taps
 from composer.presets import SECTIONS, Mix, Preset
 from composer.rack import GRID_SAMPLES, Settings
 from composer.relay import Leg, Relay
@@ -48,6 +50,8 @@ _GLIDE = 1.0 - math.exp(-TICK_SAMPLES / SAMPLE_RATE_HZ / 0.045)
 _QUEUE_LIMIT = 16_384
 _WARM_RANGES = {0: (57, 88), 1: (52, 79), 2: (48, 76), 3: (33, 55)}
 """Pitches to render ahead for each role."""
+_KNEE = 0.16
+"""Level before the gain from which on the bus is compressed."""
 _QUICK_SAMPLES = 2 * SAMPLE_RATE_HZ
 
 
@@ -73,6 +77,7 @@ class SynthState(TypedDict):
     expressed: list[Any]
     struck: list[Any]
     queued: list[Any]
+    compressor: list[float]
     excess: float
     limiter: dict[str, Any]
 
@@ -94,15 +99,21 @@ class Synth:
         warm: bool = True,
         loudness_lufs: float = DEFAULT_LUFS,
         first: Leg | None = None,
+        taps: Taps | None = None,
     ) -> None:
         """`start_sample` is the piece's position of the first tick (a multiple of TICK_SAMPLES).
 
         `warm` renders tones ahead in a thread, for real time; without it each is made when first struck. It
         changes no sample. `loudness_lufs` is where the leveller holds the middle of the arousal axis. `first`
-        is for `resumed`: the rack to begin with.
+        is for `resumed`: the rack to begin with. `taps` asks for more than the sound.
         """
         self._bank = Bank()
-        self._relay = Relay(self._bank, seed, first or Leg(start_sample, start_sample, preset.mix))
+        self._taps = taps or Taps()
+        self._relay = Relay(
+            self._bank, seed, first or Leg(start_sample, start_sample, preset.mix), self._taps
+        )
+        self._stems = np.zeros((len(SECTIONS), TICK_SAMPLES, 2), dtype=np.float32)
+        self._compressor = Compressor()
         self._leveller = Leveller(loudness_lufs)
         self._limiter = Limiter()
         self._now = start_sample
@@ -185,6 +196,8 @@ class Synth:
         if self._retiring:
             self._retire()
         self._forget()
+        # The knee moves with the gain, as if the gain came after: loud affect is glued no more than soft.
+        self._compressor.process(self._raw, _KNEE * _settings(self._relay.mix, self._affect).gain)
         self._leveller.process(self._raw, self._affect[1])
         return self._limiter.process(self._raw)
 
@@ -200,9 +213,17 @@ class Synth:
             following = self._queue[0][0] if self._queue else end
             size = min(following, end) - (self._now + done)
             size = max(-(-size // GRID_SAMPLES) * GRID_SAMPLES, GRID_SAMPLES)
-            self._raw[done : done + size] = self._relay.render(size).T
+            block = self._relay.render(size)
+            self._raw[done : done + size] = block[:2].T
+            if self._taps.stems:
+                self._stems[:, done : done + size] = block[2:].reshape(-1, 2, size).transpose(0, 2, 1)
             done += size
         self._now = end
+
+    def stems(self) -> Stems:
+        """The last tick of each section, before the bus and not delayed by the limiter. Zeros if not asked
+        for; overwritten by the next tick."""
+        return self._stems
 
     def state(self) -> SynthState:
         """What `resumed` needs: what was struck and expressed since the oldest rack was new."""
@@ -212,6 +233,7 @@ class Synth:
             "expressed": list(self._expressions),
             "struck": list(self._struck),
             "queued": [strike for _, _, strike in sorted(self._queue)],
+            "compressor": list(self._compressor.state),
             "excess": self._leveller.excess,
             "limiter": self._limiter.state(),
         }
@@ -225,6 +247,7 @@ class Synth:
         *,
         exact: bool = True,
         loudness_lufs: float = DEFAULT_LUFS,
+        taps: Taps | None = None,
     ) -> Synth:
         """A synthesiser that goes on where `state` was taken.
 
@@ -242,11 +265,14 @@ class Synth:
             leader = [leg for leg in legs if leg.leads_from >= 0][-1]
             legs = [Leg(begin, begin, leader.mix)]
             struck = [later for one in struck if (later := _from(one, begin)) is not None]
-        made = cls(preset, seed, legs[0].born, loudness_lufs=loudness_lufs, first=legs[0])
+        made = cls(preset, seed, legs[0].born, loudness_lufs=loudness_lufs, first=legs[0], taps=taps)
         made._replay(legs, [_expressed(row) for row in state["expressed"]], struck, now)
         made.schedule(Strike(*row) for row in state["queued"])
+        made._compressor.state = CompressorState(*state["compressor"])
         made._leveller.resume(state["excess"])
         made._limiter.resume(state["limiter"])
+        if taps is not None and taps.played is not None:
+            taps.played.clear()  # what was replayed has been told before
         return made
 
     def _replay(self, legs: list[Leg], expressed: list[Expressed], struck: list[Struck], now: int) -> None:

@@ -77,13 +77,15 @@ def make_voice(vibrato: sf.Node | None, silence: sf.Buffer, filtered: bool) -> V
 class Pool:
     """The voices of one section."""
 
-    def __init__(self, voices: list[Voice], mixer: sf.Sum, bank: Bank, seed: int) -> None:
+    def __init__(
+        self, voices: list[Voice], mixer: sf.Sum, bank: Bank, seed: int, played: list[Sounded] | None = None
+    ) -> None:
+        """Starts and ends of notes are appended to `played`, if there is one."""
         self._voices = voices
         self._mixer = mixer
         self._bank = bank
         self._seed = seed
-        self.played: list[Sounded] | None = None
-        """When a list, every start and end of a note is appended to it; whoever sets it empties it."""
+        self._played = played
 
     @property
     def sounding(self) -> int:
@@ -140,6 +142,12 @@ class Pool:
             elif not voice.released and now >= voice.release_at:
                 self._release(voice, now)
 
+    def end(self, now: int) -> None:
+        """The section is heard no more: whatever still sounded ends here."""
+        for voice in self._voices:
+            if voice.busy and not voice.released and voice.pending is None:
+                self._note(voice, now, 0.0)
+
     def _release(self, voice: Voice, now: int) -> None:
         self._note(voice, now, 0.0)
         voice.released = True
@@ -189,5 +197,5 @@ class Pool:
         self._note(voice, now, strike.velocity)
 
     def _note(self, voice: Voice, now: int, velocity: float) -> None:
-        if self.played is not None:
-            self.played.append(Sounded(now, voice.key[0], voice.sounding, velocity))
+        if self._played is not None:
+            self._played.append(Sounded(now, voice.key[0], voice.sounding, velocity))

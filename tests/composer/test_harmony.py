@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -69,6 +71,19 @@ def test_odds_of_a_clash_fall_with_valence() -> None:
 
     leads = [lead_of_third_over_clash(valence) for valence in (-1.0, -0.5, 0.0, 0.5, 1.0)]
     assert leads == sorted(leads) and leads[-1] - leads[0] > 2.0
+
+
+def test_a_melody_that_stays_is_moved_on() -> None:
+    note = tokens.note_token(LEAD, 72)
+    cursor = Cursor(bar=3, last=tokens.POS0)
+    flat, odds = np.zeros(tokens.VOCABULARY), []
+    for _ in range(4):
+        odds.append(shaped(flat, cursor, 0.0, planned(1, 3, False, 0.0))[note])
+        cursor = cursor.after(note).after(tokens.LEN0)
+        cursor = replace(cursor, sounding=())
+    assert odds == sorted(odds, reverse=True) and len(set(odds)) == 4
+    elsewhere = cursor.after(tokens.note_token(LEAD, 74))
+    assert shaped(flat, elsewhere.after(tokens.LEN0), 0.0, planned(1, 3, False, 0.0))[note] > odds[-1]
 
 
 def test_the_mode_turns_at_the_next_beat() -> None:

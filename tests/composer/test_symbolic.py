@@ -11,7 +11,7 @@ import pytest
 from composer import relay
 from composer.errors import AnchorError, ComposerError
 from composer.score import TICK_SAMPLES
-from composer.symbolic import SymbolicComposer
+from composer.symbolic import SymbolicComposer, create
 from composer.synth import Synth
 from tests.composer import tiny
 
@@ -113,6 +113,28 @@ def test_a_restored_piece_goes_on_with_the_same_samples(
     assert np.array_equal(heard, rest)
     assert second.events() == first.events()[known:]
     assert np.abs(rest).max() > 0.01, "there must be something to compare"
+
+
+@pytest.mark.usefixtures("short_legs")
+def test_the_shipped_weights_stream_and_resume_bit_for_bit(composers: list[SymbolicComposer]) -> None:
+    def shipped() -> SymbolicComposer:
+        for other in composers:
+            other.close()
+        composers.append(create())
+        return composers[-1]
+
+    whole = shipped()
+    whole.prime("lofi", 11)
+    expected = play(whole, 6 * SECOND, WANDER, (100_000,))
+    first = shipped()
+    first.prime("lofi", 11)
+    begun = play(first, 3 * SECOND, WANDER, (479, 1, 1231))
+    kept = first.state()
+    second = shipped()
+    second.restore(kept)
+    rest = play(second, 3 * SECOND, [], (480,))
+    assert np.array_equal(np.concatenate([begun, rest]), expected)
+    assert np.abs(rest).max() > 0.01
 
 
 @pytest.mark.usefixtures("short_legs")
