@@ -8,7 +8,7 @@ To make and run the service::
     app = create_app(                                         # stream.app; raises ValueError without a preset
         settings,
         sensor_factory=make_sensor,        # () -> Sensor, called on a sensing thread, once per session
-        window_factory=AffectWindow,       # () -> Window, called on the event loop
+        windows={"balanced": AffectWindow},    # reactivity -> (() -> Window), called on the event loop
         composer_factory=make_composer,    # () -> Composer, module-level: pickled by name, called in a
                                            # spawned process (which imports its module, so keep that light)
         read_anchor=read_anchor,           # str -> AnchorReply, raises ValueError with a sentence
@@ -39,7 +39,7 @@ seconds, which are `session.time_s()`):
   leaves, on the egress thread. Control latency of a steer: `t_s` of the block that holds its `ring_sample`,
   minus the steer's `t_s`;
 * `session.reading_log`, `session.affect_log`: readings, and estimates as passed on, in session seconds;
-* `session.steer(valence, arousal)`: steer by hand, at once; held until `session.held = False`;
+* `session.steer(valence, arousal)`: steer by hand, at once, for 2 s; `session.mood.held = True` holds it;
 * `session.composer_pid`, `session.composer_status`, `session.egress.underruns`,
   `session.egress.skipped_blocks` (20 ms each that this process came too late for), `session.slot.frames`,
   `session.peers.video_state`, `session.peers.listeners`.

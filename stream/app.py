@@ -3,43 +3,52 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from stream import clock, pages, telemetry, whep, whip
+from stream import audio_http, clock, pages, pcm_socket, telemetry, whep, whip
 from stream.composer_pool import ComposerPool
 from stream.errors import Refused
 from stream.gatekeeper import Gatekeeper
+from stream.mood import WindowFactory
 from stream.opus import encode_silence
-from stream.ports import ComposerFactory, ReadAnchor
+from stream.ports import ComposerFactory, OpenNoteFile, ReadAnchor
 from stream.precedence import quick_handover
 from stream.problems import on_fault, on_http_exception, on_refused
+from stream.recorder import Provenance, nothing_known
 from stream.sensing import SensingPool, SensorFactory
-from stream.services import Services, WindowFactory
-from stream.sessions import Sessions
+from stream.services import Services
+from stream.sessions import Companion, Sessions
 from stream.settings import Settings
+from stream.signalling_limit import Allowance, SignallingLimit
 
 
 def create_app(
     settings: Settings,
     *,
     sensor_factory: SensorFactory,
-    window_factory: WindowFactory,
+    windows: Mapping[str, WindowFactory],
     composer_factory: ComposerFactory,
     read_anchor: ReadAnchor,
     presets: Sequence[str],
+    companions: Sequence[Companion] = (),
+    provenance: Provenance = nothing_known,
+    open_notes: OpenNoteFile | None = None,
 ) -> Starlette:
     """The application. While its lifespan runs, `app.state.sessions` is the `Sessions` registry.
 
     `composer_factory` is pickled by name and called in another process; `sensor_factory` is called on a
-    sensing thread.
+    sensing thread. `provenance` and `open_notes` are for recordings. `companions` run beside the sessions,
+    from the first request to the last.
 
-    Raises ValueError when there is no anchor to begin with.
+    Raises ValueError when there is no anchor to begin with, or no window of the reactivity in `settings`.
     """
+    if settings.reactivity and settings.reactivity not in windows:
+        raise ValueError(f"The reactivity is one of {', '.join(windows)}.")
     if not (settings.default_anchor or presets):
         raise ValueError("give at least one preset, or a default anchor")
     read_anchor(settings.default_anchor or presets[0])
@@ -55,12 +64,15 @@ def create_app(
                 threads=settings.sensing_threads,
                 readings_hz=settings.readings_hz,
                 duty=settings.sensing_duty,
+                hang_s=settings.sensor_hang_s,
             ),
             ComposerPool(composer_factory, settings.warm_composers),
-            window_factory,
+            windows,
             read_anchor,
             tuple(presets),
             encode_silence(),
+            provenance,
+            open_notes,
         )
         services.sensing.start()
         await asyncio.to_thread(services.composers.start)
@@ -68,20 +80,37 @@ def create_app(
             with quick_handover():
                 async with Sessions(services) as sessions:
                     app.state.sessions = sessions
-                    yield
+                    async with asyncio.TaskGroup() as tasks:
+                        running = [tasks.create_task(companion(sessions)) for companion in companions]
+                        yield
+                        for task in running:
+                            task.cancel()
         finally:
             await asyncio.to_thread(services.composers.close)
             await asyncio.to_thread(services.sensing.close)
 
-    return Starlette(
-        routes=[*pages.routes, *whip.routes, *whep.routes, *telemetry.routes],
+    app = Starlette(
+        routes=[
+            *pages.routes,
+            *whip.routes,
+            *whep.routes,
+            *telemetry.routes,
+            *audio_http.routes,
+            *pcm_socket.routes,
+        ],
         middleware=[
             Middleware(
                 Gatekeeper,
                 hosts=(*settings.allowed_hosts, settings.host),
                 origins=settings.allowed_origins,
             ),
+            Middleware(
+                SignallingLimit,
+                allowance=Allowance(settings.signalling_burst, settings.signalling_per_s, clock.monotonic),
+            ),
         ],
         exception_handlers={Refused: on_refused, HTTPException: on_http_exception, Exception: on_fault},
         lifespan=lifespan,
     )
+    app.state.access = settings.access
+    return app

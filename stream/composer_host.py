@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from stream.clock import Clock
@@ -21,6 +21,7 @@ from stream.composer_messages import (
     AppliedSteer,
     Begin,
     Failed,
+    Notes,
     NowPlaying,
     Playing,
     Prime,
@@ -91,6 +92,8 @@ class ComposerHost:
         self.steer_log = NumberLog(AppliedSteer, 8192)
         self.accent_log = NumberLog(AppliedAccent, 1024)
         self.anchor_error = ""
+        self.on_notes: Callable[[Notes], None] = lambda notes: None
+        """Told of what was played, on the supervisor thread: return at once, never raise."""
 
         self._worker: ComposerProcess | None = None
         self._ready = False
@@ -269,5 +272,7 @@ class ComposerHost:
                     self._snapshot, self._snapshot_number = report, self._last_primed
             case NowPlaying(words):
                 self.now_playing = words
+            case Notes():
+                self.on_notes(report)
             case Failed(error):
                 raise _Lost(error)

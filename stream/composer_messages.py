@@ -91,10 +91,17 @@ class NowPlaying(NamedTuple):
     words: dict[str, str | float]
 
 
+class Notes(NamedTuple):
+    """What was played (see `stream.ports.TellsNotes`). `life` tells one composer process from the next."""
+
+    life: int
+    events: tuple[object, ...]
+
+
 class Failed(NamedTuple):
     """The composer raised; the process ends."""
 
     error: str
 
 
-Report = Ready | Playing | Primed | Applied | Snapshot | NowPlaying | Failed
+Report = Ready | Playing | Primed | Applied | Snapshot | NowPlaying | Notes | Failed

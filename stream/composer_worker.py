@@ -27,6 +27,7 @@ from stream.composer_messages import (
     Close,
     Command,
     Failed,
+    Notes,
     NowPlaying,
     Playing,
     Prime,
@@ -35,7 +36,7 @@ from stream.composer_messages import (
     Report,
     Snapshot,
 )
-from stream.ports import CHANNELS, Composer, ComposerFactory
+from stream.ports import CHANNELS, Composer, ComposerFactory, TellsNotes
 from stream.precedence import put_music_first
 
 log = logging.getLogger(__name__)
@@ -52,13 +53,14 @@ T = TypeVar("T")
 
 
 class _Reporter(threading.Thread):
-    """Sends reports in the background. Bounded; when the parent is slow the oldest steers are lost."""
+    """Sends reports in the background. Bounded; when the parent is slow the oldest of each kind are lost."""
 
     def __init__(self, pipe: Connection) -> None:
         super().__init__(name="composer-reports", daemon=True)
         self._pipe = pipe
         self._steers: deque[AppliedSteer] = deque(maxlen=1024)
         self._accents: deque[AppliedAccent] = deque(maxlen=256)
+        self._notes: deque[object] = deque(maxlen=2048)
         self._reports: deque[Report] = deque(maxlen=64)
         self._wake = threading.Event()
         self._sending = threading.Lock()
@@ -69,6 +71,10 @@ class _Reporter(threading.Thread):
 
     def accented(self, accent: AppliedAccent) -> None:
         self._accents.append(accent)
+        self._wake.set()
+
+    def noted(self, notes: tuple[object, ...]) -> None:
+        self._notes.extend(notes)
         self._wake.set()
 
     def send(self, report: Report) -> None:
@@ -91,6 +97,8 @@ class _Reporter(threading.Thread):
                     self._pipe.send(self._reports.popleft())
                 if self._steers or self._accents:
                     self._pipe.send(Applied(_drained(self._steers), _drained(self._accents)))
+                if self._notes:
+                    self._pipe.send(Notes(os.getpid(), _drained(self._notes)))
             except OSError:
                 return False
             return True
@@ -168,6 +176,8 @@ class _Performance:
             raise ValueError(f"render({BLOCK_SAMPLES}) returned an array of shape {block.shape}")
         self._link.ring.write(block)
         self._position += BLOCK_SAMPLES
+        if isinstance(self._composer, TellsNotes) and (notes := self._composer.take_notes()):
+            self._reporter.noted(notes)
         if not self._announced:
             self._announced = True
             self._reporter.send(Playing())

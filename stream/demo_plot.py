@@ -9,26 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.ports import SAMPLE_RATE_HZ
+from stream.spectrogram import FRAME, Levels, band_levels, show_levels
 
-_FFT = 4096
 _HOP = 1024
-_LOWEST_HZ, _HIGHEST_HZ = 40.0, 16_000.0
 _INK, _PAPER, _VALENCE, _AROUSAL = "#d7dae0", "#14161b", "#5cc8ff", "#ff9d5c"
 
 
-def spectrogram(pcm: npt.NDArray[np.int16], bands: int = 200) -> npt.NDArray[np.float32]:
-    """Level in dB, (bands, columns), bands spaced evenly in pitch from 40 Hz to 16 kHz."""
+def spectrogram(pcm: npt.NDArray[np.int16]) -> Levels:
+    """Level in dB, (bands, columns)."""
     mono = pcm.astype(np.float32).mean(axis=1) / 32768.0
-    columns = max((len(mono) - _FFT) // _HOP, 1)
-    mono = np.pad(mono, (0, max(_FFT + columns * _HOP - len(mono), 0)))
-    frames = np.lib.stride_tricks.sliding_window_view(mono, _FFT)[::_HOP][:columns]
-    power = np.abs(np.fft.rfft(frames * np.hanning(_FFT).astype(np.float32), axis=1)) ** 2
-    edges = np.geomspace(_LOWEST_HZ, _HIGHEST_HZ, bands + 1) * _FFT / SAMPLE_RATE_HZ
-    low = np.floor(edges[:-1]).astype(int)
-    high = np.maximum(np.ceil(edges[1:]).astype(int), low + 1)
-    total = np.concatenate([np.zeros((len(power), 1)), np.cumsum(power, axis=1)], axis=1)
-    banded = (total[:, high] - total[:, low]) / (high - low)
-    return np.asarray(10.0 * np.log10(banded.T + 1e-7), dtype=np.float32)
+    columns = max((len(mono) - FRAME) // _HOP, 1)
+    mono = np.pad(mono, (0, max(FRAME + columns * _HOP - len(mono), 0)))
+    return band_levels(np.lib.stride_tricks.sliding_window_view(mono, FRAME)[::_HOP][:columns])
 
 
 def draw(
@@ -79,21 +71,8 @@ def draw(
     middle.set_title("what the sensor read (dotted: cuts)", color=_INK, loc="left", fontsize=11)
     middle.legend(loc="upper right", facecolor=_PAPER, labelcolor=_INK, edgecolor=_PAPER, ncols=3)
 
-    levels = spectrogram(pcm)
-    peak = float(levels.max())
-    bottom.imshow(
-        levels,
-        origin="lower",
-        aspect="auto",
-        cmap="magma",
-        vmin=peak - 70,
-        vmax=peak,
-        extent=(0.0, length_s, 0.0, 1.0),
-    )
-    ticks = (50, 100, 200, 500, 1000, 2000, 5000, 10_000)
-    span = np.log(_HIGHEST_HZ / _LOWEST_HZ)
-    bottom.set_yticks([np.log(hz / _LOWEST_HZ) / span for hz in ticks], [f"{hz:,} Hz" for hz in ticks])
-    bottom.set(xlim=(0, length_s), xlabel="seconds", ylim=(0, 1))
+    show_levels(bottom, spectrogram(pcm), length_s)
+    bottom.set_xlabel("seconds")
     bottom.xaxis.label.set_color(_INK)
     bottom.set_title("what the listener received", color=_INK, loc="left", fontsize=11)
     figure.savefig(path, dpi=110, facecolor=_PAPER)

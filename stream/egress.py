@@ -5,23 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
 from stream.clock import Clock
+from stream.fanout import Fanout, Sink
 from stream.level_meter import LevelMeter, Levels
-from stream.listener_track import ListenerTrack
 from stream.opus import OpusEncoder, OpusPacket
 from stream.pacer import Pacer
 from stream.playout import GAIN_RAMP_S, PLAYOUT_SAMPLES, Playout, Source
 from stream.ports import SAMPLE_RATE_HZ, Block
 from stream.precedence import put_music_first
+from stream.wav import pcm_bytes
 
 log = logging.getLogger(__name__)
 
 MAX_HANDOVER = 8
-"""Packets that may wait for a blocked event loop; then the oldest is dropped."""
+"""Packets, and blocks of PCM, that may wait for a blocked event loop; then the oldest is dropped."""
 FADE_OUT_S = GAIN_RAMP_S + 3 * PLAYOUT_SAMPLES / SAMPLE_RATE_HZ
 
 
@@ -53,17 +53,14 @@ class Egress:
         refill_samples: int,
     ) -> None:
         self._clock = clock
-        self._loop = loop
         self._name = name
         self._playout = Playout(source, refill_samples)
         self._meter = LevelMeter(SAMPLE_RATE_HZ)
         self._encoder = OpusEncoder(bit_rate)
         self._pacer = Pacer(clock(), PLAYOUT_SAMPLES, SAMPLE_RATE_HZ)
         self._taps: tuple[Tap, ...] = ()
-        self._tracks: set[ListenerTrack] = set()  # event loop only
-        self._has_listeners = False
-        self._handover: deque[OpusPacket] = deque(maxlen=MAX_HANDOVER)
-        self._handover_due = False
+        self._packets: Fanout[OpusPacket] = Fanout(loop, MAX_HANDOVER)
+        self._pcm: Fanout[bytes] = Fanout(loop, MAX_HANDOVER)
         self._volume = 1.0
         self._muted = False
         self._leaving = False
@@ -75,13 +72,18 @@ class Egress:
 
     # What a session may ask, from the event loop.
 
-    def add_listener(self, track: ListenerTrack) -> None:
-        self._tracks.add(track)
-        self._has_listeners = True
+    def add_listener(self, sink: Sink[OpusPacket]) -> None:
+        self._packets.add(sink)
 
-    def remove_listener(self, track: ListenerTrack) -> None:
-        self._tracks.discard(track)
-        self._has_listeners = bool(self._tracks)
+    def remove_listener(self, sink: Sink[OpusPacket]) -> None:
+        self._packets.remove(sink)
+
+    def add_pcm_listener(self, sink: Sink[bytes]) -> None:
+        """Blocks of 20 ms, interleaved int16 (see `stream.wav.pcm_bytes`)."""
+        self._pcm.add(sink)
+
+    def remove_pcm_listener(self, sink: Sink[bytes]) -> None:
+        self._pcm.remove(sink)
 
     def add_tap(self, tap: Tap) -> None:
         """Hand every block that leaves to `tap` too (recording, measuring)."""
@@ -94,6 +96,16 @@ class Egress:
         """`volume` in [0, 1]; the change is faded."""
         self._volume, self._muted = volume, muted
         self._aim()
+
+    def set_duck(self, gain: float) -> None:
+        """A gain in [0, 1] beside the volume, for a moment: somebody speaks. Set often, and smoothly."""
+        self._playout.duck_gain = gain
+
+    def cut_off(self) -> None:
+        """Mute within one block (20 ms) instead of a fade."""
+        self._muted = True
+        self._aim()
+        self._playout.at_once = True
 
     def _aim(self) -> None:
         # Loudness is closer to the square of a slider than to the slider.
@@ -136,7 +148,7 @@ class Egress:
         if self._thread.is_alive():
             self._thread.join()
 
-    # Everything below runs on the egress thread, but for `_hand_over`.
+    # Everything below runs on the egress thread.
 
     def _run(self) -> None:
         put_music_first()
@@ -154,19 +166,7 @@ class Egress:
         self._meter.add(block)
         for tap in self._taps:
             tap(PlayedBlock(block, ring_sample, pts, now_s))
-        if self._has_listeners:
-            self._handover.append(self._encoder.encode(block, pts))
-            # One call however many packets wait: a blocked loop must not pile up calls.
-            if not self._handover_due:
-                self._handover_due = True
-                try:
-                    self._loop.call_soon_threadsafe(self._hand_over)
-                except RuntimeError:  # the loop has been closed under us
-                    self._stop.set()
-
-    def _hand_over(self) -> None:
-        self._handover_due = False
-        while self._handover:
-            packet = self._handover.popleft()
-            for track in self._tracks:
-                track.push(packet)
+        if self._packets.wanted and not self._packets.put(self._encoder.encode(block, pts)):
+            self._stop.set()
+        if self._pcm.wanted and not self._pcm.put(pcm_bytes(block)):
+            self._stop.set()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av import AudioFrame, VideoFrame
 
 from stream.latest_frame import LatestFrame
+from stream.level_meter import FLOOR_DB
 
 
 class Patience(NamedTuple):
@@ -44,6 +47,13 @@ async def drain_audio(track: MediaStreamTrack, hook: AudioHook | None = None) ->
                 hook(frame)
     except MediaStreamError:
         return
+
+
+def level_of(frame: AudioFrame) -> float:
+    """RMS of decoded sound (int16, as aiortc's Opus decoder gives it), dB below full scale."""
+    pcm = frame.to_ndarray().astype(np.float64) / 32768.0
+    power = float(np.mean(np.square(pcm))) if pcm.size else 0.0
+    return max(10.0 * math.log10(power), FLOOR_DB) if power > 0 else FLOOR_DB
 
 
 def video_state(

@@ -29,6 +29,9 @@ class LatestFrame:
         self.width = 0
         self.height = 0
         self.last_t_s: float | None = None
+        self.key_frame_s = 0.0
+        """Seconds between the last two key frames; 0 before there were two."""
+        self._key_t_s: float | None = None
 
     def put(self, frame: VideoFrame, t_s: float) -> None:
         with self._lock:
@@ -36,6 +39,10 @@ class LatestFrame:
             self._arrival = Arrival(frame, t_s)
             self.frames += 1
             self.last_t_s = t_s
+            if frame.key_frame:
+                if self._key_t_s is not None:
+                    self.key_frame_s = t_s - self._key_t_s
+                self._key_t_s = t_s
             self.width, self.height = frame.width, frame.height
 
     def take(self) -> Arrival | None:
@@ -52,4 +59,5 @@ class LatestFrame:
         """Forget the picture of a publisher that has gone; the counters stay."""
         with self._lock:
             self._arrival = None
-            self.last_t_s = None
+            self.last_t_s = self._key_t_s = None
+            self.key_frame_s = 0.0

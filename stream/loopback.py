@@ -144,10 +144,13 @@ class Recording:
 class LoopbackPeer:
     """A connected peer. `failed` is set when its connection breaks."""
 
-    def __init__(self, connection: RTCPeerConnection, base_url: str, location: str, etag: str) -> None:
+    def __init__(
+        self, connection: RTCPeerConnection, base_url: str, location: str, etag: str, token: str = ""
+    ) -> None:
         self.connection = connection
         self.url = urllib.parse.urljoin(base_url, location)
         self.etag = etag
+        self._authorization = _authorization(token)
         self.tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -158,20 +161,22 @@ class LoopbackPeer:
         """Leave; `delete` tells the server so (without it, we vanish)."""
         if delete:
             with contextlib.suppress(PeerFailed):  # the server may have gone first
-                await request("DELETE", self.url)
+                await request("DELETE", self.url, headers=self._authorization)
         await self.connection.close()
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
+def _authorization(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
 async def _connect(connection: RTCPeerConnection, url: str, token: str, stereo: bool) -> tuple[str, str]:
     """Offer, POST, take the answer, wait for the connection; returns Location and ETag."""
     await connection.setLocalDescription()
     offer = connection.localDescription.sdp
-    headers = {"Content-Type": "application/sdp"}
-    if token:
-        headers["Authorization"] = f"Bearer {token}"
+    headers = {"Content-Type": "application/sdp", **_authorization(token)}
     reply = await request("POST", url, stereo_answer(offer) if stereo else offer, headers)
     if reply.status != 201:
         raise PeerFailed(f"POST {url}: {reply.status}: {reply.body}")
@@ -206,7 +211,7 @@ async def publishing(
     except BaseException:
         await connection.close()
         raise
-    peer = LoopbackPeer(connection, base_url, location, etag)
+    peer = LoopbackPeer(connection, base_url, location, etag, token)
     try:
         yield peer
     finally:
@@ -229,7 +234,7 @@ async def listening(
         for task in drains:
             task.cancel()
         raise
-    peer = LoopbackPeer(connection, base_url, location, etag)
+    peer = LoopbackPeer(connection, base_url, location, etag, token)
     peer.tasks = drains
     try:
         yield peer

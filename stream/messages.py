@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
 
-from stream.ports import AnchorReply, Reading
+from stream import controls
+from stream.ports import Reading
 from stream.session import Session
 
+Json = controls.Json
 MAX_MESSAGE_BYTES = 16 * 1024
-MAX_ANCHOR_CHARACTERS = 2000
-
-Json = dict[str, Any]
 
 
 def hello(session: Session, presets: tuple[str, ...]) -> Json:
     return {
         "type": "hello",
         "session": session.name,
+        "id": session.id,
         "presets": list(presets),
-        "anchor": anchor(session.anchor_text, session.anchor),
+        "anchor": controls.anchor(session.anchor_text, session.anchor),
         "volume": session.volume,
         "muted": session.muted,
-        "held": session.held,
+        "held": session.mood.held,
+        "reactivity": session.mood.reactivity,
+        "reactivities": list(session.reactivities),
+        "duck": {"depth_db": session.ducker.depth_db, "source": session.duck_source},
     }
 
 
-def anchor(text: str, reply: AnchorReply) -> Json:
-    return {"text": text, **reply._asdict()}
+def anchored(session: Session) -> Json:
+    """The anchor has changed, by whomever."""
+    return {"type": "anchor", "anchor": controls.anchor(session.anchor_text, session.anchor)}
 
 
 def telemetry(session: Session, cuts: list[float]) -> Json:
@@ -53,13 +56,14 @@ def telemetry(session: Session, cuts: list[float]) -> Json:
             "frames": slot.frames,
             "dropped": slot.dropped,
             "readings": session.readings,
+            "key_frame_s": round(slot.key_frame_s, 2) if session.peers.published else 0.0,
         },
         "audio": {
             "state": egress.state if egress is not None else "starting",
             "played_s": round(egress.played_s, 2) if egress is not None else 0.0,
             "underruns": egress.underruns if egress is not None else 0,
             "buffer_ms": round(session.buffer_ms),
-            "listeners": session.peers.listeners,
+            "listeners": session.listeners,
         },
         "composer": {
             "style": "",
@@ -69,6 +73,9 @@ def telemetry(session: Session, cuts: list[float]) -> Json:
             "state": composer.state,
             "restarts": composer.restarts,
         },
+        "duck_db": round(session.duck_db, 1),
+        "obs": session.obs_status._asdict(),
+        "recording": _recording(session),
         "notice": session.notice,
     }
 
@@ -76,6 +83,13 @@ def telemetry(session: Session, cuts: list[float]) -> Json:
 def _plain(value: str | float) -> bool:
     """JSON has no infinities."""
     return isinstance(value, str) or math.isfinite(value)
+
+
+def _recording(session: Session) -> Json:
+    recorder = session.recorder
+    if recorder is None:
+        return {"on": False, "seconds": 0.0, "place": ""}
+    return {"on": recorder.on, "seconds": round(recorder.seconds, 1), "place": recorder.place}
 
 
 def _reading(reading: Reading | None) -> Json | None:
@@ -89,8 +103,8 @@ def _reading(reading: Reading | None) -> Json | None:
     }
 
 
-def answer(session: Session, text: str) -> Json:
-    """Do what a client's message asks; the `ok` or `error` to send back."""
+def answer(session: Session, text: str, may_control: bool = True) -> Json:
+    """Do what a client's message asks, if it may; the `ok` or `error` to send back."""
     if len(text.encode("utf-8", "replace")) > MAX_MESSAGE_BYTES:
         return _error("", f"The message is too long: at most {MAX_MESSAGE_BYTES} bytes.")
     try:
@@ -100,43 +114,17 @@ def answer(session: Session, text: str) -> Json:
     if not isinstance(message, dict):
         return _error("", "The message is not a JSON object.")
     kind = message.get("type")
-    value = message.get("value")
-    match kind:
-        case "anchor":
-            return _set_anchor(session, message.get("text"))
-        case "volume":
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-                return _error(kind, "The volume is a number from 0 to 1.")
-            session.set_volume(float(value))
-        case "mute":
-            if not isinstance(value, bool):
-                return _error(kind, "Mute is true or false.")
-            session.set_muted(value)
-        case "hold":
-            if not isinstance(value, bool):
-                return _error(kind, "Hold is true or false.")
-            session.held = value
-        case str():
-            return _error(kind[:64], "The type is not known: anchor, volume, mute and hold are.")
-        case _:
-            return _error("", "The message has no type: anchor, volume, mute and hold are known.")
-    return {"type": "ok", "to": kind}
+    to = kind[:64] if isinstance(kind, str) else ""
+    if not may_control and to:
+        return _error(to, "This token does not allow to control the music: use the address for that.")
+    try:
+        return {"type": "ok", "to": to, **controls.obey(session, message)}
+    except controls.BadControl as error:
+        return _error(to, str(error))
 
 
 def binary_refused() -> Json:
     return _error("", "Send text frames: one JSON object each.")
-
-
-def _set_anchor(session: Session, text: object) -> Json:
-    if not isinstance(text, str):
-        return _error("anchor", "The anchor is a text: name a preset or describe the music.")
-    if len(text) > MAX_ANCHOR_CHARACTERS:
-        return _error("anchor", f"The anchor is too long: at most {MAX_ANCHOR_CHARACTERS} characters.")
-    try:
-        reply = session.set_anchor(text)
-    except ValueError as error:
-        return _error("anchor", str(error))
-    return {"type": "ok", "to": "anchor", "anchor": anchor(text, reply)}
 
 
 def _error(to: str, detail: str) -> Json:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from stream.access import require_watch
 from stream.errors import Refused
 from stream.signalling import sessions_of
 
@@ -53,6 +54,7 @@ async def file(request: Request) -> Response:
 
 
 async def presets(request: Request) -> Response:
+    require_watch(request)
     services = sessions_of(request).services
     return JSONResponse({"presets": list(services.presets), "default": services.default_anchor})
 

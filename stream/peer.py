@@ -6,14 +6,16 @@ import asyncio
 import hashlib
 import logging
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtcrtpsender import RTCRtpSender
 
+from stream.backlog import EncodedFrames, bound
 from stream.errors import Refused
+from stream.ice_servers import IceServer
 from stream.sdp import has_candidates, ice_ufrag
 from stream.trickle import candidates_of
 
@@ -37,6 +39,7 @@ class Peer:
         session: str,
         *,
         token: str = "",
+        ice_servers: Sequence[IceServer] = (),
         connect_timeout_s: float,
         on_gone: Callable[[Peer], None],
     ) -> None:
@@ -51,13 +54,21 @@ class Peer:
         self._remote_ufrag = ""
         self._ending = False
         self._tasks: set[asyncio.Task[None]] = set()
-        # No default servers: aiortc would ask a public STUN server for our address.
-        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._backlogs: dict[str, EncodedFrames] = {}
+        """By the kind of track."""
+        # Never None: aiortc would ask a public STUN server for our address.
+        servers = [server.for_aiortc for server in ice_servers]
+        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
         self._connection.on("connectionstatechange", self._state_changed)
 
     @property
     def connected(self) -> bool:
         return self._connection.connectionState == "connected"
+
+    @property
+    def backlog(self) -> EncodedFrames | None:
+        """The pictures that wait to be decoded; None when none are sent to us."""
+        return self._backlogs.get("video")
 
     async def answer(
         self,
@@ -82,6 +93,9 @@ class Peer:
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 await self._connection.setRemoteDescription(RTCSessionDescription(sdp=offer, type="offer"))
+                for receiver in self._connection.getReceivers():
+                    if (backlog := bound(receiver)) is not None:
+                        self._backlogs[receiver.track.kind] = backlog
                 await self._connection.setLocalDescription()
         except OperationError as error:
             raise Refused(

@@ -42,6 +42,11 @@ class Playout:
         self._flowing = False
         self._gain = 0.0
         self.target_gain = 1.0
+        self.duck_gain = 1.0
+        """A second gain, reached within one block: whoever sets it sees to its smoothness."""
+        self._ducked = 1.0
+        self.at_once = False
+        """Whether the next block shall reach `target_gain`, however far that is."""
         self.underruns = 0
         self.played_samples = 0
         self.started = False
@@ -93,13 +98,16 @@ class Playout:
         return block
 
     def _amplified(self, block: Block) -> Block:
-        step = PLAYOUT_SAMPLES / (GAIN_RAMP_S * SAMPLE_RATE_HZ)
+        step = 1.0 if self.at_once else PLAYOUT_SAMPLES / (GAIN_RAMP_S * SAMPLE_RATE_HZ)
+        self.at_once = False
         gain = self._gain + float(np.clip(self.target_gain - self._gain, -step, step))
-        if gain != self._gain:
-            block *= np.linspace(self._gain, gain, PLAYOUT_SAMPLES, dtype=np.float32)[:, None]
-            self._gain = gain
-        elif gain != 1.0:
-            block *= np.float32(gain)
+        duck = self.duck_gain
+        before, after = self._gain * self._ducked, gain * duck
+        self._gain, self._ducked = gain, duck
+        if before != after:
+            block *= np.linspace(before, after, PLAYOUT_SAMPLES, dtype=np.float32)[:, None]
+        elif after != 1.0:
+            block *= np.float32(after)
         return np.clip(block, -1.0, 1.0, out=block)
 
 

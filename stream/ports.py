@@ -7,7 +7,8 @@ real ones in, tests hand in scripted ones. Affect crosses as plain floats in [-1
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +46,18 @@ class Sensor(Protocol):
 
     def read(self, frame: VideoFrame, t_s: float) -> Reading:
         """Slow (milliseconds). Never raises on a bad picture: confidence falls instead."""
+        ...
+
+
+@runtime_checkable
+class WritesAnchor(Protocol):
+    """What a sensor may be beside: one that describes, once, the music its picture asks for.
+
+    Called on the sensor's thread, after a `read`.
+    """
+
+    def take_anchor(self) -> str | None:
+        """The description when it has just become known, otherwise None."""
         ...
 
 
@@ -93,6 +106,32 @@ class Composer(Protocol):
         """For people: style, key, tempo_bpm and the like."""
         ...
 
+
+@runtime_checkable
+class TellsNotes(Protocol):
+    """What a composer may be beside: one that tells what it has played, for recordings."""
+
+    def take_notes(self) -> tuple[object, ...]:
+        """Beats and notes since the last call, in order, as a `NoteFile` takes them. They are pickled."""
+        ...
+
+
+class NoteFile(Protocol):
+    """Where a recording's notes go. Every method may raise OSError."""
+
+    def add(self, note: Any, /) -> None:
+        """One of the things that `take_notes` gives."""
+        ...
+
+    def flush(self) -> None:
+        """Leave a complete file behind; it may still grow."""
+        ...
+
+    def close(self) -> None: ...
+
+
+OpenNoteFile = Callable[[Path, str], NoteFile]
+"""Begins a file at a path, with a title. Raises OSError."""
 
 ComposerFactory = Callable[[], Composer]
 """A module-level function (it is pickled by name), called once in the composer process."""

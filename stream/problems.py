@@ -8,6 +8,7 @@ import json
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from stream.errors import Refused
 
@@ -23,10 +24,24 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> 
     return Response(json.dumps(body), status, headers=headers, media_type="application/problem+json")
 
 
+async def refuse(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    """For middleware: end here with `response`. A WebSocket's handshake is answered with it."""
+    if scope["type"] == "http":
+        await response(scope, receive, send)
+    elif "websocket.http.response" in scope.get("extensions", {}):
+        await response({**scope, "type": "websocket"}, receive, send)
+    else:
+        await send({"type": "websocket.close", "code": 1008})
+
+
 async def on_refused(request: Request, error: Exception) -> Response:
     """Starlette exception handler for `Refused`."""
     assert isinstance(error, Refused)
     headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="narrascore"'
+    elif error.status == 403:
+        headers["WWW-Authenticate"] = 'Bearer realm="narrascore", error="insufficient_scope"'
     return problem(error.status, error.detail, headers)
 
 

@@ -20,7 +20,7 @@ _OPUS = "opus"
 _PARSER_ERRORS = (
     ValueError, AssertionError, AttributeError, KeyError, IndexError, TypeError, StopIteration,
 )  # fmt: skip
-_STREAMER_ADVICE = "choose H.264 (or VP8) as the video encoder"
+_OTHER_CODECS = {"H265": "HEVC", "HEVC": "HEVC", "AV1": "AV1", "VP9": "VP9"}
 
 
 def check_publish(offer: str) -> str:
@@ -40,8 +40,8 @@ def check_publish(offer: str) -> str:
     if re.search(r"^a=(simulcast|rid):", offer, re.MULTILINE) or any(
         g.semantic == "SIM" for m in videos for g in m.ssrc_group
     ):
-        raise Refused(422, "Simulcast is not supported: switch it off in the encoder's settings.")
-    _require_codec(video, VIDEO_CODECS, f"No known video codec is offered: {_STREAMER_ADVICE}.")
+        raise Refused(422, "Simulcast is not supported: switch it off (in OBS: Settings, Stream).")
+    _require_codec(video, VIDEO_CODECS, _other_codec(video))
     for audio in (m for m in media if m.kind == "audio"):
         _require_codec(audio, (_OPUS, "PCMU", "PCMA", "G722"), "The audio in the offer must be Opus.")
     return _ready(offer, media)
@@ -118,6 +118,16 @@ def _require_codec(media: MediaDescription, names: tuple[str, ...], otherwise: s
     known = {name.lower() for name in names}
     if not any(codec.name.lower() in known for codec in media.rtp.codecs):
         raise Refused(422, otherwise)
+
+
+def _other_codec(video: MediaDescription) -> str:
+    """What to change, naming what was offered as the streamer knows it."""
+    offered = {_OTHER_CODECS.get(codec.name.upper()) for codec in video.rtp.codecs} - {None}
+    what = f"The video is {' or '.join(sorted(str(name) for name in offered))}" if offered else "Video"
+    return (
+        f"{what}{', which' if offered else ' of this kind'} cannot be read here: choose H.264 as the video "
+        "encoder (in OBS: Settings, Output)."
+    )
 
 
 def _ready(offer: str, media: list[MediaDescription]) -> str:

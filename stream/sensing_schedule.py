@@ -25,7 +25,7 @@ class SensingSchedule:
     """
 
     def __init__(self, readings_hz: float, threads: int, duty: float) -> None:
-        self._readings_hz = readings_hz
+        self.readings_hz = readings_hz
         self._budget = threads * duty
         self._turns: dict[Hashable, _Turn] = {}
 
@@ -40,7 +40,7 @@ class SensingSchedule:
     def period_s(self) -> float:
         """Time between readings of one session."""
         cost_s = sum(turn.cost_s for turn in self._turns.values() if turn.waiting() or turn.busy)
-        return min(max(1.0 / self._readings_hz, cost_s / self._budget), 1.0 / SLOWEST_HZ)
+        return min(max(1.0 / self.readings_hz, cost_s / self._budget), 1.0 / SLOWEST_HZ)
 
     def next_turn(self, now_s: float) -> Hashable | None:
         """The session to read now, marked busy until `done`; None if there is none."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from stream.clock import Clock
 from stream.composer_pool import ComposerPool
-from stream.ports import ReadAnchor, Window
+from stream.mood import WindowFactory
+from stream.ports import OpenNoteFile, ReadAnchor
+from stream.recorder import Provenance, nothing_known
 from stream.sensing import SensingPool
 from stream.settings import Settings
-
-WindowFactory = Callable[[], Window]
 
 
 class Services(NamedTuple):
@@ -21,12 +21,21 @@ class Services(NamedTuple):
     clock: Clock
     sensing: SensingPool
     composers: ComposerPool
-    window_factory: WindowFactory
+    windows: Mapping[str, WindowFactory]
+    """By the name of how fast they follow."""
     read_anchor: ReadAnchor
     presets: tuple[str, ...]
     silence: bytes
     """One Opus packet of silence."""
+    provenance: Provenance = nothing_known
+    """For recordings."""
+    open_notes: OpenNoteFile | None = None
+    """For recordings; None: notes are not kept."""
 
     @property
     def default_anchor(self) -> str:
         return self.settings.default_anchor or self.presets[0]
+
+    @property
+    def default_reactivity(self) -> str:
+        return self.settings.reactivity or next(iter(self.windows))

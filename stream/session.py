@@ -3,28 +3,43 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
-from collections import deque
-from collections.abc import Coroutine, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from av import VideoFrame
 
 from stream.composer_host import ComposerHost, ComposerStatus
 from stream.composer_link import ComposerLink
 from stream.composer_messages import AppliedAccent, AppliedSteer
+from stream.ducking import Ducker
 from stream.egress import Egress, Tap
 from stream.errors import Refused
 from stream.latest_frame import LatestFrame
+from stream.listener_queue import ListenerQueue
+from stream.mood import MAX_READINGS_KEPT, Mood
 from stream.number_log import NumberLog
 from stream.ports import Affect, AnchorReply, Reading
+from stream.recorder import Look, Recorder
 from stream.services import Services
 from stream.session_peers import SessionPeers
 
 log = logging.getLogger(__name__)
 
-MAX_CUTS_KEPT = 32
-MAX_READINGS_KEPT = 4096
 _STARTING = ComposerStatus("starting", 0, "")
+
+
+DUCK_SOURCES = ("none", "obs", "publisher", "page")
+
+
+class ObsStatus(NamedTuple):
+    """For the page. `state` is off, connecting or connected; `scene` the program scene's name."""
+
+    state: str
+    scene: str
 
 
 class Passed(NamedTuple):
@@ -41,6 +56,8 @@ class Session:
 
     def __init__(self, name: str, services: Services) -> None:
         self.name = name
+        self.id = secrets.token_hex(4)
+        """Tells this session from an earlier one of the same name, whose settings are lost."""
         self._services = services
         self._settings = services.settings
         self._clock = services.clock
@@ -49,22 +66,23 @@ class Session:
 
         self.anchor_text = services.default_anchor
         self.anchor: AnchorReply = services.read_anchor(self.anchor_text)
+        self._anchor_open = not self._settings.default_anchor
+        """Whether nobody has chosen a style, so that the picture may, once."""
         self.volume = 1.0
         self.muted = False
-        self.held = False
         self.pages = 0
         """Telemetry sockets open."""
+        self._outlets: set[ListenerQueue[Any]] = set()
+        self._keepers = 0
+        self._remarks: dict[str, Callable[[], str]] = {}
 
         self.slot = LatestFrame()
-        self._window = services.window_factory()
-        self.affect = Affect(0.0, 0.0, 0.0)
-        self.reading: Reading | None = None
-        self.readings = 0
-        self.reading_log = NumberLog(Reading, MAX_READINGS_KEPT)
+        self.mood = Mood(services.windows, services.default_reactivity)
         self.affect_log = NumberLog(Passed, MAX_READINGS_KEPT)
-        self.cuts: deque[tuple[int, float]] = deque(maxlen=MAX_CUTS_KEPT)
-        """(number, session seconds): each page asks for those it has not seen."""
-        self.cut_count = 0
+        self.ducker = Ducker()
+        self.duck_source = "none"
+        """Whose voice makes the music step aside: none, obs, publisher or page."""
+        self.obs_status = ObsStatus("off", "")
 
         self.peers = SessionPeers(
             name,
@@ -75,10 +93,14 @@ class Session:
             changed=self.touch,
             spawn=self._spawn,
             silence=services.silence,
+            hear_voice=lambda level_db: self.hear_voice("publisher", level_db),
         )
         self._link: ComposerLink | None = None
         self._host: ComposerHost | None = None
         self.egress: Egress | None = None
+
+        self.recorder: Recorder | None = None
+        """The present recording, or the last."""
 
         self._loop = asyncio.get_running_loop()
         self._tasks: asyncio.TaskGroup | None = None
@@ -99,7 +121,12 @@ class Session:
 
     @property
     def in_use(self) -> bool:
-        return len(self.peers) > 0 or self.pages > 0
+        return len(self.peers) > 0 or self.pages > 0 or bool(self._outlets) or self._keepers > 0
+
+    @property
+    def listeners(self) -> int:
+        """Over WebRTC, HTTP and WebSocket together."""
+        return self.peers.listeners + len(self._outlets)
 
     def touch(self) -> None:
         """Something came or went: the idle time starts anew."""
@@ -114,7 +141,9 @@ class Session:
 
     async def run(self) -> None:
         """Own everything of this session until `close`; free it all before returning."""
-        stop_sensing = self._services.sensing.add(self.name, self.slot, self._on_reading)
+        stop_sensing = self._services.sensing.add(
+            self.name, self.slot, self._on_reading, self._on_anchor, self._on_sensor_trouble
+        )
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
@@ -122,6 +151,7 @@ class Session:
                 await self._closing.wait()
                 if self.egress is not None:
                     await self.egress.fade_out()
+                self.end_outlets()
                 control.cancel()
         finally:
             stop_sensing()
@@ -142,6 +172,9 @@ class Session:
             self._host.close()
         if self.egress is not None:
             self.egress.close()
+        if self.recorder is not None:
+            self.recorder.stop()
+            self.recorder.join()
         if self._link is not None:
             self._link.close()
 
@@ -185,7 +218,64 @@ class Session:
         self._host.start()
         self.egress.start()
         log.info("session %s: music starts", self.name)
+        if settings.record:
+            self.set_recording(True)
         return self.egress
+
+    @contextlib.contextmanager
+    def outlet(self, queue: ListenerQueue[Any]) -> Iterator[Egress]:
+        """While the block runs, whoever empties `queue` counts as a listener; it is ended with the session.
+
+        Raises Refused 503 when there are as many such listeners as may be, or the session is ending.
+        """
+        if len(self._outlets) >= self._settings.max_listeners:
+            raise Refused(503, "This session has as many listeners as it can carry: try again later.", 10)
+        egress = self.play()
+        self._outlets.add(queue)
+        self.touch()
+        try:
+            yield egress
+        finally:
+            self._outlets.discard(queue)
+            self.touch()
+
+    def end_outlets(self) -> None:
+        """Tell every listener over HTTP and WebSocket that the music is over."""
+        for queue in self._outlets:
+            queue.end()
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """While the block runs, the session is in use: something of our own feeds it or plays it."""
+        self._keepers += 1
+        self.touch()
+        try:
+            yield
+        finally:
+            self._keepers -= 1
+            self.touch()
+
+    def remark(self, about: str, say: Callable[[], str] | None) -> None:
+        """Have `say()` shown to the user while it is not empty; None: no more is to be said `about` this."""
+        self._remarks.pop(about, None)
+        if say is not None:
+            self._remarks[about] = say
+
+    async def until_closing(self) -> None:
+        await self._closing.wait()
+
+    @contextlib.contextmanager
+    def own_picture(self) -> Iterator[Callable[[VideoFrame], None]]:
+        """While the block runs, we have a picture of our own to show (a file, OBS): gives what takes each
+        frame, from any thread. A publisher's picture comes first."""
+        with self.kept(), self.peers.own_picture():
+
+            def put(frame: VideoFrame) -> None:
+                if not self.peers.published:
+                    self.slot.put(frame, self.time_s())
+
+            self.play()
+            yield put
 
     # Picture to affect to composer.
 
@@ -195,13 +285,14 @@ class Session:
         passed: tuple[float, float] | None = None
         while True:
             await asyncio.sleep(period_s)
-            if not self.held:
-                self.affect = self._window.estimate(self.time_s())
-            pair = (self.affect.valence, self.affect.arousal)
+            affect = self.mood.estimate(self.time_s())
+            pair = (affect.valence, affect.arousal)
             if pair != passed and self._host is not None:
                 self._host.steer(*pair)
-                self.affect_log.append(Passed(self.time_s(), *self.affect))
+                self.affect_log.append(Passed(self.time_s(), *affect))
                 passed = pair
+            if self.egress is not None:
+                self.egress.set_duck(10 ** (self.duck_db / 20))
 
     def _on_reading(self, reading: Reading) -> None:
         """On a sensing thread."""
@@ -213,17 +304,100 @@ class Session:
     def _note(self, reading: Reading) -> None:
         if self.closing:
             return
-        self.readings += 1
-        self.reading = reading
-        self.reading_log.append(reading)
-        self._window.add(reading)
-        if reading.cut:
-            self.cut_count += 1
-            self.cuts.append((self.cut_count, reading.t_s))
-            if self._host is not None and not self.held:
-                self._host.accent()
+        if self.mood.take(reading):
+            self._accent()
+
+    def _on_anchor(self, text: str) -> None:
+        """On a sensing thread."""
+        try:
+            self._loop.call_soon_threadsafe(self.propose_anchor, text)
+        except RuntimeError:  # as above
+            return
+
+    def _on_sensor_trouble(self, words: str) -> None:
+        """On any thread."""
+        with contextlib.suppress(RuntimeError):  # as above
+            self._loop.call_soon_threadsafe(self.remark, "sensor", (lambda: words) if words else None)
+
+    def propose_anchor(self, text: str) -> None:
+        """The style the picture asks for: taken if nobody has chosen one and it can be played, then held."""
+        if self.closing or not self._anchor_open:
+            return
+        try:
+            meant = self._services.read_anchor(text).understood
+        except ValueError:
+            meant = ()
+        if meant:
+            self.set_anchor(text)
+            log.info("session %s: anchored to what the picture asks for: %s", self.name, text)
+        else:
+            log.warning("session %s: the anchor written from the picture says nothing playable", self.name)
+
+    def mark_cut(self) -> None:
+        """There is a cut in the picture, now: OBS says so."""
+        if self.mood.told_of_cut(self.time_s()):
+            self._accent()
+
+    def _accent(self) -> None:
+        if self._host is not None and not self.mood.held:
+            self._host.accent()
+
+    def hear_voice(self, source: str, level_db: float) -> None:
+        """The level of somebody's voice, dB below full scale; heard if `source` is the `duck_source`."""
+        if source == self.duck_source:
+            self.ducker.hear(level_db, self._clock())
+
+    @property
+    def duck_db(self) -> float:
+        """How far the music steps aside just now: 0 or less."""
+        return self.ducker.gain_db(self._clock())
+
+    def set_recording(self, on: bool) -> None:
+        """Begin a recording, or end the present one; returns at once. Raises Refused as `play` does."""
+        if self.recorder is not None and self.recorder.on == on:
+            return
+        self.remark("recording", None)
+        if self.recorder is not None:
+            self.recorder.stop()
+            self.remove_tap(self.recorder.tap)
+        if on:
+            egress = self.play()
+            folder = Path(self._settings.record_folder)
+            services = self._services
+            recorder = Recorder(folder, self.name, self._look, services.provenance, services.open_notes)
+            self.recorder = recorder
+            self.remark("recording", lambda: recorder.trouble)
+            recorder.start()
+            egress.add_tap(recorder.tap)
+            if self._host is not None:
+                self._host.on_notes = recorder.take_notes
+
+    def _look(self) -> Look:
+        """For the recording's thread."""
+        settings = {"anchor": {"text": self.anchor_text, **self.anchor._asdict()}, "seed": self.seed}
+        return Look(self.mood.affect, self.mood.reading, self.mood.cuts.count, settings)
 
     # What pages show and set.
+
+    @property
+    def reactivities(self) -> tuple[str, ...]:
+        return tuple(self._services.windows)
+
+    @property
+    def affect(self) -> Affect:
+        return self.mood.affect
+
+    @property
+    def reading(self) -> Reading | None:
+        return self.mood.reading
+
+    @property
+    def readings(self) -> int:
+        return self.mood.readings
+
+    @property
+    def reading_log(self) -> NumberLog[Reading]:
+        return self.mood.reading_log
 
     @property
     def composer_status(self) -> ComposerStatus:
@@ -263,14 +437,20 @@ class Session:
         """Change the style. Raises ValueError with a sentence when the text cannot be an anchor."""
         self.anchor = self._services.read_anchor(text)
         self.anchor_text = text
+        self._anchor_open = False
         if self._host is not None:
             self._host.set_anchor(text)
         return self.anchor
 
+    def another(self) -> None:
+        """Something else in the same style: a new seed."""
+        self.seed = secrets.randbits(31)
+        if self._host is not None:
+            self._host.set_seed(self.seed)
+
     def steer(self, valence: float, arousal: float) -> None:
-        """Steer by hand: affect is held there until `held` is set to False."""
-        self.held = True
-        self.affect = Affect(valence, arousal, 1.0)
+        """Steer by hand, at once: affect is overridden there for `stream.mood.OVERRIDE_S` unless renewed."""
+        self.mood.override(valence, arousal, self.time_s())
         if self._host is not None:
             self._host.steer(valence, arousal)
 
@@ -280,6 +460,13 @@ class Session:
 
     def set_muted(self, muted: bool) -> None:
         self.muted = muted
+        self._set_gain()
+
+    def panic(self) -> None:
+        """Silence for everybody within one block; unmuting ends it."""
+        self.muted = True
+        if self.egress is not None:
+            self.egress.cut_off()
         self._set_gain()
 
     def _set_gain(self) -> None:
@@ -294,6 +481,9 @@ class Session:
             return f"The music has stopped ({status.error}): set the anchor again to restart it."
         if status.state == "restarting":
             return "The music is being restarted."
+        remark = next((words for say in self._remarks.values() if (words := say())), "")
+        if remark:
+            return remark
         if self.peers.video_state == "gone":
             return "The picture has stopped coming: the music goes on and drifts to neutral."
         return ""

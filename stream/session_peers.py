@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 
 from aiortc.mediastreams import MediaStreamTrack
+from av import AudioFrame
 
 from stream.egress import Egress
 from stream.errors import Refused
-from stream.ingest import Patience, drain_audio, drain_video, video_state
+from stream.ingest import Patience, drain_audio, drain_video, level_of, video_state
 from stream.latest_frame import LatestFrame
 from stream.listener_track import ListenerTrack
 from stream.peer import Peer, token_digest
@@ -34,9 +36,11 @@ class SessionPeers:
         changed: Callable[[], None],
         spawn: Callable[[Coroutine[None, None, None]], None],
         silence: bytes,
+        hear_voice: Callable[[float], None],
     ) -> None:
         """`time_s` is session time; `play` starts the music if need be; `changed` is called when a peer came
-        or went; `spawn` runs a task of the session's."""
+        or went; `spawn` runs a task of the session's; `hear_voice` is told the level of a publisher's sound
+        in dB."""
         self._name = name
         self._settings = settings
         self._slot = slot
@@ -45,10 +49,12 @@ class SessionPeers:
         self._changed = changed
         self._spawn = spawn
         self._silence = silence
+        self._hear_voice = hear_voice
         self._publisher: Peer | None = None
         self._publisher_lost = False
         self._publisher_since_s = 0.0
         self._publishing = asyncio.Lock()
+        self._own_pictures = 0
         self._listeners: dict[str, tuple[Peer, ListenerTrack]] = {}
         self._closed = False
 
@@ -69,11 +75,26 @@ class SessionPeers:
         return entry[0] if entry is not None else None
 
     @property
+    def published(self) -> bool:
+        """Whether there is a publisher."""
+        return self._publisher is not None
+
+    @contextlib.contextmanager
+    def own_picture(self) -> Iterator[None]:
+        """While the block runs, frames are expected though nobody publishes."""
+        self._own_pictures += 1
+        self._publisher_since_s = self._time_s()
+        try:
+            yield
+        finally:
+            self._own_pictures -= 1
+
+    @property
     def video_state(self) -> str:
         """none, live or gone."""
         now_s, last_s = self._time_s(), self._slot.last_t_s
         return video_state(
-            self._publisher is not None,
+            self._publisher is not None or self._own_pictures > 0,
             self._publisher_lost,
             None if last_s is None else now_s - last_s,
             now_s - self._publisher_since_s,
@@ -93,6 +114,7 @@ class SessionPeers:
             peer = Peer(
                 self._name,
                 token=token,
+                ice_servers=self._settings.ice_servers,
                 connect_timeout_s=self._settings.connect_timeout_s,
                 on_gone=self._publisher_gone,
             )
@@ -101,7 +123,7 @@ class SessionPeers:
                 if track.kind == "video":
                     peer.spawn(drain_video(track, self._slot, self._time_s))
                 else:
-                    peer.spawn(drain_audio(track))
+                    peer.spawn(drain_audio(track, self._hear))
 
             try:
                 answer = await peer.answer(offer, on_track=on_track)
@@ -120,6 +142,10 @@ class SessionPeers:
             log.info("session %s: publisher %s", self._name, peer.id)
             return peer, answer
 
+    def _hear(self, frame: AudioFrame) -> None:
+        """Only how loud it is, and only for ducking: 50 times a second, some microseconds each."""
+        self._hear_voice(level_of(frame))
+
     def _may_replace(self, rival: Peer, token: str) -> bool:
         same_token = bool(token) and rival.token == token_digest(token)
         return same_token or self.video_state == "gone"
@@ -132,7 +158,10 @@ class SessionPeers:
         egress = self._play()
         track = ListenerTrack(self._silence, egress.pts)
         peer = Peer(
-            self._name, connect_timeout_s=self._settings.connect_timeout_s, on_gone=self._listener_gone
+            self._name,
+            ice_servers=self._settings.ice_servers,
+            connect_timeout_s=self._settings.connect_timeout_s,
+            on_gone=self._listener_gone,
         )
         # Counted before the answer is awaited, so that the limit holds for offers that come together.
         self._listeners[peer.id] = (peer, track)
@@ -163,6 +192,7 @@ class SessionPeers:
         """Close a peer and forget it; `lost` if it vanished without a word. Idempotent."""
         if self._publisher is peer:
             self._publisher, self._publisher_lost = None, lost
+            self._publisher_since_s = self._time_s()
             self._slot.clear()
         entry = self._listeners.pop(peer.id, None)
         if entry is not None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from types import TracebackType
 
 from stream.errors import Refused
+from stream.refusals import Refusals
 from stream.services import Services
 from stream.session import Session
 
@@ -24,6 +25,7 @@ class Sessions:
 
     def __init__(self, services: Services) -> None:
         self.services = services
+        self.refusals = Refusals(services.clock)
         self._sessions: dict[str, Session] = {}
         self._tasks = asyncio.TaskGroup()
         self._reaper: asyncio.Task[None] | None = None
@@ -74,6 +76,11 @@ class Sessions:
         self._tasks.create_task(self._keep(session))
         return session
 
+    def end_outlets(self) -> None:
+        """Let go of listeners over HTTP and WebSocket: their requests would hold up the server's end."""
+        for session in self:
+            session.end_outlets()
+
     async def _keep(self, session: Session) -> None:
         log.info("session %s: begins", session.name)
         try:
@@ -90,3 +97,8 @@ class Sessions:
             for session in self:
                 if session.forgotten and not session.closing:
                     self._tasks.create_task(session.close())
+
+
+Companion = Callable[[Sessions], Coroutine[None, None, None]]
+"""Something of our own beside the peers: a picture from a file, from OBS, sound on this machine. It runs
+until it is cancelled, and looks after its own failures."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from stream.access import OPEN, Access
+from stream.ice_servers import IceServer
 from stream.ports import SAMPLE_RATE_HZ
 
 
@@ -11,7 +14,8 @@ from stream.ports import SAMPLE_RATE_HZ
 class Settings:
     """The service's configuration.
 
-    `allowed_hosts` are the names a request may call us by (against DNS rebinding); "*" allows all.
+    `allowed_hosts` are the names a request may call us by (against DNS rebinding); "*" allows all, and an
+    address in numbers is always allowed.
     `allowed_origins` are pages of other origins that may publish, listen and control.
     `ring_ms` is how far composers run ahead: the larger part of the control latency.
     """
@@ -21,6 +25,18 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     allowed_origins: tuple[str, ...] = ()
 
+    access: Access = OPEN
+    """Which token opens what; none by default, which is for loopback only."""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    """PEM files; both or neither."""
+    ice_servers: tuple[IceServer, ...] = ()
+    """STUN and TURN servers; none by default, so that nobody is asked for our address. The stack asks the
+    first of each kind."""
+    signalling_burst: int = 60
+    """Requests one address may make at once, and then so many a second; pages and their files are free."""
+    signalling_per_s: float = 5.0
+
     max_sessions: int = 4
     max_listeners: int = 16
     idle_end_s: float = 60.0
@@ -29,8 +45,15 @@ class Settings:
 
     default_anchor: str = ""
     """Empty: the first preset."""
+    reactivity: str = ""
+    """How fast affect follows the picture, by name; empty: the first window."""
     seed: int | None = None
     """None: another piece every time."""
+
+    record_folder: str = "recordings"
+    """Where recordings go, each in a folder of its own."""
+    record: bool = False
+    """Whether every session is recorded from its first sound."""
 
     ring_ms: int = 120
     control_hz: float = 40.0
@@ -47,6 +70,8 @@ class Settings:
     """Readings a second and session while the processor has room; fewer when it has not."""
     sensing_duty: float = 0.5
     """Share of the sensing threads' time that readings may take before they come less often."""
+    sensor_hang_s: float = 5.0
+    """A reading that takes longer than this has hung: its thread is replaced."""
 
     @property
     def ring_samples(self) -> int:

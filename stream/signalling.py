@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
@@ -16,6 +17,7 @@ from stream.sessions import DEFAULT_NAME, Sessions
 
 SDP = "application/sdp"
 TRICKLE = "application/trickle-ice-sdpfrag"
+BODY_TIMEOUT_S = 10.0
 
 FindPeer = Callable[[SessionPeers, str], Peer | None]
 
@@ -30,43 +32,57 @@ def session_name(request: Request) -> str:
     return name
 
 
-def bearer_token(request: Request) -> str:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
-
-
 async def read_body(request: Request, content_type: str) -> str:
-    """Raises Refused: 415 another content type, 413 over 64 KiB, 400 not UTF-8."""
+    """Raises Refused: 415 another content type, 413 over 64 KiB, 408 too slow, 400 not UTF-8."""
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if given != content_type:
         raise Refused(415, f"Send this with Content-Type: {content_type}.")
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_SDP_BYTES:
-            raise Refused(413, f"The body is too large: at most {MAX_SDP_BYTES} bytes.")
     try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_SDP_BYTES:
+                    raise Refused(413, f"The body is too large: at most {MAX_SDP_BYTES} bytes.")
         return body.decode("utf-8")
+    except TimeoutError as error:
+        raise Refused(408, f"The body took too long: send it within {BODY_TIMEOUT_S:.0f} s.") from error
     except UnicodeDecodeError as error:
         raise Refused(400, "The body is not UTF-8 text.") from error
 
 
-def created(kind: str, session: Session, peer: Peer, answer: str) -> Response:
+def ice_links(request: Request, response: Response) -> Response:
+    """`response` with one Link header per ICE server (RFC 9725, 4.6)."""
+    for server in sessions_of(request).services.settings.ice_servers:
+        response.headers.append("Link", server.link)
+    return response
+
+
+def endpoint_options(request: Request, allowed: bool) -> Response:
+    """What an endpoint takes; `allowed` peers are told the ICE servers too, for stacks that need them before
+    they offer (RFC 9725, 4.6)."""
+    response = Response(status_code=200, headers={"Allow": "GET, OPTIONS, POST", "Accept-Post": SDP})
+    return ice_links(request, response) if allowed else response
+
+
+def created(request: Request, kind: str, session: Session, peer: Peer, answer: str) -> Response:
     """201 with the answer; the resource's address has no query (OBS cannot follow one)."""
-    return Response(
-        answer,
-        201,
-        headers={"Location": f"/{kind}/{session.name}/{peer.id}", "ETag": peer.etag},
-        media_type=SDP,
-    )
+    location = f"/{kind}/{session.name}/{peer.id}"
+    response = Response(answer, 201, headers={"Location": location, "ETag": peer.etag}, media_type=SDP)
+    return ice_links(request, response)
 
 
 async def on_resource(request: Request, find: FindPeer) -> Response:
     """DELETE frees the peer (200: OBS takes nothing else), PATCH trickles, GET and HEAD are empty.
 
+    A tag on DELETE means nothing, and a trickle's answer carries none (RFC 9725, 4.3).
+
     Raises Refused: 404 no such resource, 428 no entity tag, 412 another one, and what `read_body` and
     `Peer.trickle` raise.
     """
+    if request.method == "OPTIONS":
+        allow = "DELETE, GET, OPTIONS, PATCH"
+        return Response(status_code=200, headers={"Allow": allow, "Accept-Patch": TRICKLE})
     session = sessions_of(request).get(session_name(request))
     peer = find(session.peers, request.path_params["peer"]) if session is not None else None
     if session is None or peer is None:
@@ -82,7 +98,6 @@ async def on_resource(request: Request, find: FindPeer) -> Response:
         if tag not in ("*", peer.etag):
             raise Refused(412, "If-Match does not name this ICE session: use the ETag of the answer.")
         await peer.trickle(fragment)
-        return Response(status_code=204, headers={"ETag": peer.etag})
     return Response(status_code=204)
 
 

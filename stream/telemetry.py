@@ -11,6 +11,7 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from stream import messages
+from stream.access import Right, chosen_subprotocol, require_watch, rights_of
 from stream.errors import Refused
 from stream.session import Session
 from stream.sessions import Sessions
@@ -47,15 +48,17 @@ class _Outbox:
 async def telemetry(socket: WebSocket) -> None:
     """One client, from hello to goodbye."""
     sessions: Sessions = socket.app.state.sessions
+    subprotocol = chosen_subprotocol(socket)
     try:
+        require_watch(socket)
         session = sessions.get_or_begin(socket.path_params["session"])
         if session.pages >= MAX_PAGES:
             raise Refused(503, "This session has as many pages open as it can serve.")
     except Refused as refused:
-        await socket.accept()
+        await socket.accept(subprotocol)
         await socket.close(TRY_AGAIN if refused.status == 503 else POLICY, refused.detail)
         return
-    await socket.accept()
+    await socket.accept(subprotocol)
     session.pages += 1
     session.touch()
     try:
@@ -72,8 +75,8 @@ async def _serve(socket: WebSocket, session: Session, sessions: Sessions) -> Non
         asyncio.create_task(work)
         for work in (
             outbox.deliver(),
-            _report(outbox, session, sessions.services.settings.telemetry_hz),
-            _listen(socket, outbox, session),
+            _report(outbox, session, sessions),
+            _listen(socket, outbox, session, Right.CONTROL in rights_of(socket)),
         )
     ]
     try:
@@ -97,16 +100,22 @@ async def _close_quietly(socket: WebSocket) -> None:
         return
 
 
-async def _report(outbox: _Outbox, session: Session, rate_hz: float) -> None:
-    told = session.cut_count
+async def _report(outbox: _Outbox, session: Session, sessions: Sessions) -> None:
+    told = session.mood.cuts.count
+    anchor = session.anchor_text
     while not session.closing:
-        cuts = [t_s for number, t_s in session.cuts if number > told]
-        told = session.cut_count
-        outbox.post(messages.telemetry(session, cuts))
-        await asyncio.sleep(1.0 / rate_hz)
+        if session.anchor_text != anchor:
+            anchor = session.anchor_text
+            outbox.post(messages.anchored(session))
+        cuts = [t_s for number, t_s in session.mood.cuts.recent if number > told]
+        told = session.mood.cuts.count
+        report = messages.telemetry(session, cuts)
+        report["notice"] = sessions.refusals.latest(session.name) or report["notice"]
+        outbox.post(report)
+        await asyncio.sleep(1.0 / sessions.services.settings.telemetry_hz)
 
 
-async def _listen(socket: WebSocket, outbox: _Outbox, session: Session) -> None:
+async def _listen(socket: WebSocket, outbox: _Outbox, session: Session, may_control: bool) -> None:
     loop = asyncio.get_running_loop()
     free_at_s = loop.time()
     while True:
@@ -117,7 +126,7 @@ async def _listen(socket: WebSocket, outbox: _Outbox, session: Session) -> None:
         if text is None:
             outbox.post(messages.binary_refused())
         else:
-            outbox.post(messages.answer(session, text))
+            outbox.post(messages.answer(session, text, may_control))
         # A client in a hurry waits; a burst of a second's worth is let through.
         free_at_s = max(free_at_s, loop.time() - 1.0) + 1.0 / CONTROLS_PER_S
         if free_at_s > loop.time():

@@ -6,28 +6,42 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from stream.access import Right, require_listen, rights_of
 from stream.sdp import check_listen
 from stream.session_peers import SessionPeers
-from stream.signalling import SDP, created, on_resource, read_body, session_name, sessions_of
+from stream.signalling import (
+    SDP,
+    created,
+    endpoint_options,
+    on_resource,
+    read_body,
+    session_name,
+    sessions_of,
+)
 
 
 async def listen(request: Request) -> Response:
     """POST an offer for audio; 201 and our answer, which holds our candidates."""
+    if request.method == "OPTIONS":
+        return endpoint_options(request, Right.LISTEN in rights_of(request))
     if request.method != "POST":
         return Response(status_code=204)
+    require_listen(request)
     # Checked first: an offer that cannot be taken begins no session.
     offer = check_listen(await read_body(request, SDP))
     session = sessions_of(request).get_or_begin(session_name(request))
     peer, answer = await session.peers.add_listener(offer)
-    return created("whep", session, peer, answer)
+    return created(request, "whep", session, peer, answer)
 
 
 async def resource(request: Request) -> Response:
+    if request.method != "OPTIONS":
+        require_listen(request)
     return await on_resource(request, SessionPeers.listener)
 
 
 routes = [
-    Route("/whep", listen, methods=["GET", "POST"]),
-    Route("/whep/{session}", listen, methods=["GET", "POST"]),
-    Route("/whep/{session}/{peer}", resource, methods=["GET", "PATCH", "DELETE"]),
+    Route("/whep", listen, methods=["GET", "OPTIONS", "POST"]),
+    Route("/whep/{session}", listen, methods=["GET", "OPTIONS", "POST"]),
+    Route("/whep/{session}/{peer}", resource, methods=["GET", "OPTIONS", "PATCH", "DELETE"]),
 ]

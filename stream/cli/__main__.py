@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from stream.cli import files, live, train
+from stream.cli import company, doctor, files, live, train
 from stream.cli.threads import one_thread_each
 
 HELP = "NarraScore Live: music composed live, from the picture."
@@ -20,12 +20,18 @@ def make_command() -> typer.Typer:
     """Every command and its name, in the order `--help` lists them."""
     app = typer.Typer(no_args_is_help=True, add_completion=False, help=HELP)
     app.command("serve")(live.serve)
+    app.command("devices")(company.devices)
+    app.command("doctor")(doctor.doctor)
     app.command("demo")(live.demo)
     app.command("sense")(files.sense)
+    app.command("compose")(files.compose)
+    app.command("score")(files.score)
     trained = typer.Typer(no_args_is_help=True, help="Train the shipped weights again.")
     trained.command("probe")(train.probe)
+    trained.command("vlm-probe")(train.vlm_probe)
     trained.command("symbolic")(train.symbolic)
     trained.command("symbolic-adapter")(train.symbolic_adapter)
+    trained.command("musicgen-adapter")(train.musicgen_adapter)
     app.add_typer(trained, name="train")
     return app
 

@@ -2,19 +2,58 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 
+from stream.cli.company import ObsOption, ObsPasswordOption, PlayOption, RecordOption, SourceOption, company
+from stream.cli.music import (
+    ComposerOption,
+    MusicGenAdapterOption,
+    MusicGenBitsOption,
+    MusicGenDownloadOption,
+    MusicGenGuidanceOption,
+    MusicGenOption,
+    musician,
+    settings_for,
+)
+from stream.cli.reach import (
+    AllowHostOption,
+    AllowOriginOption,
+    CertOption,
+    ControlTokenOption,
+    IceServerOption,
+    KeyOption,
+    ListenTokenOption,
+    PublishTokenOption,
+    TokenOption,
+    print_addresses,
+    reachable,
+)
+from stream.cli.story import (
+    DeviceOption,
+    DownloadOption,
+    DtypeOption,
+    RevisionOption,
+    Story,
+    VlmAnchorOption,
+    VlmOption,
+    VlmProbeOption,
+    slow_reading,
+)
 from stream.cli.terminal import AnchorOption, SeedOption, VerboseOption, fail, log_to_console
 from stream.cli.wiring import app_or_exit
 
 HostOption = Annotated[str, typer.Option(help="Address to listen on.")]
 PortOption = Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")]
 ReactivityOption = Annotated[str, typer.Option(help="How fast affect follows: calm, balanced or reactive.")]
+
+AdaptationOption = Annotated[
+    Literal["off", "half", "full"],
+    typer.Option(help="How far the range of a session's own picture is stretched, over minutes."),
+]
 
 
 def serve(
@@ -23,41 +62,82 @@ def serve(
     anchor: AnchorOption = "",
     seed: SeedOption = None,
     reactivity: ReactivityOption = "balanced",
+    adaptation: AdaptationOption = "half",
+    source: SourceOption = "",
+    obs: ObsOption = "",
+    obs_password: ObsPasswordOption = "",
+    record: RecordOption = "",
+    play: PlayOption = None,
+    token: TokenOption = "",
+    publish_token: PublishTokenOption = "",
+    listen_token: ListenTokenOption = "",
+    control_token: ControlTokenOption = "",
+    tls_cert: CertOption = None,
+    tls_key: KeyOption = None,
+    ice_server: IceServerOption = None,
+    allow_host: AllowHostOption = None,
+    allow_origin: AllowOriginOption = None,
+    vlm: VlmOption = "",
+    vlm_revision: RevisionOption = "",
+    vlm_device: DeviceOption = "auto",
+    vlm_dtype: DtypeOption = "auto",
+    vlm_download: DownloadOption = False,
+    vlm_probe: VlmProbeOption = None,
+    vlm_anchor_s: VlmAnchorOption = 15.0,
+    composer: ComposerOption = "symbolic",
+    musicgen: MusicGenOption = "",
+    musicgen_download: MusicGenDownloadOption = False,
+    musicgen_adapter: MusicGenAdapterOption = None,
+    musicgen_guidance: MusicGenGuidanceOption = 3.0,
+    musicgen_bits: MusicGenBitsOption = 8,
     verbose: VerboseOption = False,
 ) -> None:
     """Start the service and print the addresses a streamer needs."""
     log_to_console(verbose)
     from stream import server
+    from stream.access import Access
     from stream.settings import Settings
 
-    if not _is_loopback(host):
-        raise fail(
-            f"{host} can be reached from other machines, and this version has no access tokens yet: "
-            "use 127.0.0.1, or a tunnel that ends there."
+    try:
+        settings = reachable(
+            Settings(
+                host=host,
+                port=port,
+                default_anchor=anchor,
+                reactivity=reactivity,
+                seed=seed,
+                tls_cert=tls_cert,
+                tls_key=tls_key,
+                record=bool(record),
+                record_folder=record or Settings.record_folder,
+            ),
+            access=Access(token, publish_token, listen_token, control_token),
+            ice_servers=ice_server or [],
+            allow_hosts=allow_host or [],
+            allow_origins=allow_origin or [],
         )
-    settings = Settings(host=host, port=port, default_anchor=anchor, seed=seed)
-    service = app_or_exit(settings, reactivity)
+    except ValueError as error:
+        raise fail(str(error)) from error
+    # A style that was asked for is not asked of the picture.
+    anchor_after_s = 0.0 if anchor else vlm_anchor_s
+    slow = slow_reading(
+        Story(vlm, vlm_revision, vlm_device, vlm_dtype, vlm_download, vlm_probe, anchor_after_s)
+    )
+    player = musician(
+        composer, musicgen, musicgen_download, musicgen_adapter, musicgen_guidance, musicgen_bits
+    )
+    settings = settings_for(player, settings)
+    service = app_or_exit(settings, adaptation, company(source, obs, obs_password, play), slow, player)
 
     def announce(base: str) -> None:
-        out = Console()
-        out.print(f"Studio page      [bold]{base}/[/]", highlight=False)
-        out.print(f"OBS source page  [bold]{base}/source[/]", highlight=False)
-        out.print(f"WHIP endpoint    [bold]{base}/whip[/]", highlight=False)
-        out.print("Ctrl-C stops the music and the service.", style="dim")
+        print_addresses(base, settings)
 
     try:
         server.run(service, settings, announce)
     except server.CannotListen as error:
         raise fail(f"{error} (narrascore serve --port N)") from error
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+    except server.BadCertificate as error:
+        raise fail(str(error)) from error
 
 
 def demo(

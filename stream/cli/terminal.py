@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.markup import escape
 
 console = Console(stderr=True)
 
@@ -17,7 +21,7 @@ VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say more w
 
 
 def fail(message: str) -> typer.Exit:
-    console.print(f"[bold red]narrascore:[/] {message}", highlight=False)
+    console.print(f"[bold red]narrascore:[/] {escape(message)}", highlight=False)
     return typer.Exit(1)
 
 
@@ -27,3 +31,35 @@ def log_to_console(verbose: bool) -> None:
     logging.basicConfig(level=level, format="%(message)s", handlers=[handler])
     for chatty in ("aioice", "aiortc"):  # at DEBUG they would write addresses and SDP
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def say_anchor(text: str) -> None:
+    """What an anchor was taken to mean, and which of its words meant nothing.
+
+    Raises:
+        AnchorError: it cannot be read.
+    """
+    from composer.anchor import read_anchor
+
+    anchor = read_anchor(text)
+    lines = [f"{anchor.preset_name}: {anchor.genre}; {anchor.instrumentation}", f"  {anchor.pacing}"]
+    if anchor.ignored:
+        lines.append(f"  understood: {', '.join(anchor.understood) or 'nothing'}")
+        lines.append(f"  not understood: {', '.join(anchor.ignored)}")
+    console.print("\n".join(lines), highlight=False, markup=False)
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[float], None]]:
+    """A bar on the terminal; hand it the share that is done, 0 to 1."""
+    from rich.progress import Progress
+
+    with Progress(console=console) as progress:
+        bar = progress.add_task(what, total=1.0)
+        yield lambda done: progress.update(bar, completed=done)
+
+
+def say_speed(path: Path, seconds: float, took_s: float) -> None:
+    """What was written, how long it is, and how fast that went."""
+    speed = f"{seconds:.1f} s in {took_s:.1f} s, {seconds / max(took_s, 1e-3):.1f} times as fast as it sounds"
+    console.print(f"{path}: {speed}", highlight=False, markup=False)

@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
-from stream.cli.terminal import fail, log_to_console
+from stream.cli.music import DEFAULT_MODEL, MusicGenDownloadOption, MusicGenOption
+from stream.cli.story import DeviceOption, DownloadOption, DtypeOption, RevisionOption, located
+from stream.cli.terminal import console, fail, log_to_console
 
 
 def probe(
@@ -23,6 +25,41 @@ def probe(
 
     def start() -> None:
         work(data, out, seed)
+
+    _training(start, SensorError)
+
+
+def vlm_probe(
+    data: Annotated[Path, typer.Option(help="Folder with OASIS: ratings.csv and images.")],
+    model: Annotated[str, typer.Option(help="A folder, or a hub id with --vlm-revision.")],
+    revision: RevisionOption = "",
+    device: DeviceOption = "auto",
+    dtype: DtypeOption = "auto",
+    download: DownloadOption = False,
+    out: Annotated[Path, typer.Option(help="Folder to write, for `serve --vlm-probe`.")] = Path("vlm-probe"),
+    seed: Annotated[int, typer.Option()] = 0,
+) -> None:
+    """The affective probe on a vision-language model's hidden states, from human ratings of photographs."""
+    log_to_console(True)
+    folder = located(model, revision, device, dtype, download)
+    from rich.progress import Progress
+
+    from sensor.errors import SensorError
+    from sensor.vlm.train import train_vlm_probe as work
+
+    def start() -> None:
+        with Progress(console=console) as bar:
+            task = bar.add_task("reading pictures", total=None)
+            work(
+                data,
+                folder,
+                out,
+                seed,
+                name=f"{model} {revision}".strip() if revision else folder.name,
+                device=device,
+                dtype=dtype,
+                progress=lambda done, total: bar.update(task, completed=done, total=total),
+            )
 
     _training(start, SensorError)
 
@@ -55,6 +92,42 @@ def symbolic_adapter(
     from composer.shipping import ship_adapter
 
     _training(lambda: ship_adapter(data, run, out, steps, seed), ComposerError)
+
+
+def musicgen_adapter(
+    audio: Annotated[Path, typer.Option(help="Folder of recordings; vocals removed is better.")],
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="DEAM's folder of valence.csv and arousal.csv, or a CSV of song_id, t_s, valence, arousal. "
+            "Default: computed from the sound."
+        ),
+    ] = None,
+    musicgen: MusicGenOption = DEFAULT_MODEL,
+    musicgen_download: MusicGenDownloadOption = False,
+    run: Annotated[Path, typer.Option(help="Tokens, checkpoints and logs; resumed when present.")] = Path(
+        "runs/musicgen"
+    ),
+    out: Annotated[Path, typer.Option(help="Folder to write, for `serve --musicgen-adapter`.")] = Path(
+        "musicgen-adapter"
+    ),
+    steps: Annotated[int, typer.Option(min=1, help="Steps of --rows stretches of 10 s.")] = 2000,
+    rows: Annotated[int, typer.Option(min=1, help="Stretches a step; fewer need less memory.")] = 4,
+    seed: Annotated[int, typer.Option()] = 0,
+) -> None:
+    """The affective adapter of a frozen MusicGen, on recordings. Stop it: the same command goes on."""
+    log_to_console(True)
+
+    def start() -> None:
+        from composer.musicgen.loading import Options
+        from composer.musicgen.train_adapter import train_adapter
+
+        base = Options(musicgen, download=musicgen_download)
+        train_adapter(base, audio, labels, run, out, steps, seed, rows)
+
+    from composer.errors import ComposerError
+
+    _training(start, ComposerError)
 
 
 def _training(work: Callable[[], object], *errors: type[Exception]) -> None:

@@ -25,6 +25,12 @@ export class Anchor {
     if (!this.#text.value && !presetNamed(this.#presets, anchor.text)) this.#text.value = anchor.text;
   }
 
+  /** The anchor has changed: here, on another page, or because the picture asked for it. */
+  changed(anchor) {
+    this.show(null, anchor);
+    this.#say(anchor);
+  }
+
   async #ask(text) {
     try {
       const { anchor } = await this.#send(text);

@@ -43,6 +43,13 @@ export class Circumplex {
     this.#surface.repaint();
   }
 
+  /** [valence, arousal] at a place on the canvas, in CSS pixels; beyond the disc they pass 1. */
+  moodAt(x, y) {
+    const { width, height } = this.#surface;
+    const radius = Math.min(width, height) * FULL;
+    return [(x - width / 2) / radius, (height / 2 - y) / radius];
+  }
+
   #paint(context, width, height) {
     const radius = Math.min(width, height) * FULL;
     const x = (valence) => width / 2 + valence * radius;

@@ -3,6 +3,9 @@
 const RATE_OVER_S = 5;
 const TROUBLE_OVER_S = 30;
 const ENOUGH_READINGS_HZ = 4;
+const ENOUGH_OF_OBS_HZ = 0.8; // screenshots: four a second at most, one when OBS is busy
+// OBS's own choice is a key frame every 4 to 10 s. A browser sends one when it is asked to, now and then.
+const LONG_GOP_S = [2.5, 15];
 
 const VIDEO = { none: "none yet", live: "live", gone: "gone" };
 
@@ -33,20 +36,25 @@ export class Health {
     this.#row("Picture", live ? size : VIDEO[video.state], live ? "good" : "idle");
     const rate = this.#rate();
     const dry = audio.underruns - (this.#counts[0]?.underruns ?? audio.underruns);
-    const enough = rate >= ENOUGH_READINGS_HZ;
+    const enough = rate >= enoughHz(message.obs);
     this.#row("Readings", live ? `${rate.toFixed(1)} / s` : "–", !live ? "idle" : enough ? "good" : "fair");
     this.#row("Reading age", live && reading ? `${Math.round((t_s - reading.t_s) * 1000)} ms` : "–");
+    if (video.key_frame_s) this.#row("Key frames", `${video.key_frame_s.toFixed(1)} s`, longGop(video) ? "fair" : "");
     this.#row("Music", audio.state, audio.state === "playing" ? "good" : "fair");
     this.#row("Composer", composerWords(composer), composer.state === "playing" ? "good" : "fair");
     this.#row("Buffer", `${Math.round(audio.buffer_ms)} ms`);
     this.#row("To your ear", networkMs === null ? "–" : `${Math.round(networkMs + audio.buffer_ms)} ms`);
     this.#row("Underruns", String(audio.underruns), dry === 0 ? "good" : "fair");
+    if (message.obs.state !== "off") {
+      const found = message.obs.state === "connected";
+      this.#row("OBS", found ? message.obs.scene || "connected" : "not there yet", found ? "good" : "fair");
+    }
     this.#row("Listeners", String(audio.listeners));
     const advice = this.#sum(message, rate, dry);
     if (this.#advice.textContent !== advice) this.#advice.textContent = advice;
   }
 
-  #sum({ video, composer, t_s }, rate, dry) {
+  #sum({ video, composer, obs, t_s }, rate, dry) {
     if (composer.state === "failed") return "The music has stopped: set a style to start it again.";
     if (composer.state === "restarting") return "The composer is starting again and goes on where it was.";
     if (dry > 0) {
@@ -56,8 +64,11 @@ export class Health {
     if (video.state === "none") return "No picture yet: the music plays from a neutral mood.";
     if (video.state === "gone") return "The picture has stopped: the mood drifts to neutral.";
     const settled = t_s - this.#counts[0].t > RATE_OVER_S;
-    if (settled && rate < ENOUGH_READINGS_HZ) {
+    if (settled && rate < enoughHz(obs)) {
       return "The picture is read too seldom, so the mood follows late. Close something heavy.";
+    }
+    if (longGop(video)) {
+      return "Key frames come seldom: after a lost packet the mood waits for the next. If OBS sends the picture, set its keyframe interval to 1 s.";
     }
     return "All is well.";
   }
@@ -82,6 +93,14 @@ export class Health {
     if (value.textContent !== text) value.textContent = text;
     value.dataset.mark = mark;
   }
+}
+
+function enoughHz(obs) {
+  return obs.state === "connected" ? ENOUGH_OF_OBS_HZ : ENOUGH_READINGS_HZ;
+}
+
+function longGop({ state, key_frame_s }) {
+  return state === "live" && key_frame_s > LONG_GOP_S[0] && key_frame_s < LONG_GOP_S[1];
 }
 
 function composerWords({ state, restarts }) {

@@ -1,7 +1,7 @@
 // A WebRTC connection that is meant to last: it connects, watches, and connects again until stopped.
 
 import { Backoff, pause } from "./backoff.js";
-import { SignallingError, exchange, release } from "./signalling.js";
+import { SignallingError, exchange, iceServers, release } from "./signalling.js";
 
 const CONNECT_MS = 10_000;
 const WATCH_MS = 1000;
@@ -94,7 +94,7 @@ export class Peer extends EventTarget {
   }
 
   async #connect(signal) {
-    const pc = new RTCPeerConnection();
+    const pc = new RTCPeerConnection({ iceServers: await iceServers(this.#url, signal) });
     this.connection = pc;
     this.#options.prepare(pc);
     const resource = await exchange(pc, this.#url, { signal, reshape: this.#options.reshape });

@@ -1,5 +1,7 @@
 // One WHIP or WHEP exchange over HTTP: an SDP offer out, an SDP answer and a resource address back.
 
+import { authorization } from "./session.js";
+
 const GATHER_MS = 500;
 const ANSWER_MS = 10_000;
 
@@ -37,10 +39,34 @@ export async function exchange(pc, url, { signal, reshape = (sdp) => sdp }) {
   return resource;
 }
 
+/** The STUN and TURN servers that `url` tells of: they have to be known before there is an offer. */
+export async function iceServers(url, signal) {
+  try {
+    const response = await fetch(url, { method: "OPTIONS", headers: authorization, signal });
+    return serversOf(response.headers.get("Link") ?? "");
+  } catch {
+    signal.throwIfAborted();
+    return []; // The service does not answer: the POST will say so.
+  }
+}
+
+// One Link header per server, which fetch joins with commas. Values are quoted; quotes in them are escaped.
+function serversOf(links) {
+  const servers = [];
+  for (const [, urls, rest] of links.matchAll(/<([^>]+)>((?:\s*;\s*[\w-]+="(?:[^"\\]|\\.)*")*)/g)) {
+    const pairs = [...rest.matchAll(/([\w-]+)="((?:[^"\\]|\\.)*)"/g)];
+    const given = Object.fromEntries(pairs.map(([, name, value]) => [name, value.replace(/\\(.)/g, "$1")]));
+    if (given.rel !== "ice-server") continue;
+    const { username, credential } = given;
+    servers.push(username ? { urls, username, credential } : { urls });
+  }
+  return servers;
+}
+
 /** Frees a resource on the server. Also works while the page is being closed. */
 export function release(resource) {
   if (!resource) return;
-  fetch(resource, { method: "DELETE", keepalive: true }).catch(() => {
+  fetch(resource, { method: "DELETE", keepalive: true, headers: authorization }).catch(() => {
     // The server is gone, and the resource with it.
   });
 }
@@ -54,7 +80,7 @@ async function post(url, sdp, signal) {
   try {
     response = await fetch(url, {
       method: "POST",
-      headers: { "Content-Type": "application/sdp" },
+      headers: { "Content-Type": "application/sdp", ...authorization },
       body: sdp,
       signal: limited.signal,
     });

@@ -1,6 +1,8 @@
 // The page for an OBS browser source: it plays the session's music and looks after itself.
 
+import { Overlay, asked } from "./overlay.js";
 import { address, session } from "./session.js";
+import { Telemetry } from "./telemetry.js";
 import { Listener } from "./whep.js";
 
 const NOTE_AFTER_MS = 15_000;
@@ -25,7 +27,23 @@ if (navigator.locks) {
 // OBS says when the source is on air. Where nobody says so, it always is.
 addEventListener("obsSourceActiveChanged", (event) => listener.fadeTo(event.detail.active ? 1 : 0));
 
-addEventListener("pagehide", () => listener.stop());
+// The overlay needs telemetry, and so does telling of a cut; a source that only plays opens no socket.
+const telemetry = new Telemetry(address.socket);
+const shown = asked(location.search);
+const inObs = "obsstudio" in window;
+if (shown.mood || shown.now) {
+  const overlay = new Overlay(document.getElementById("overlay"), location.search);
+  telemetry.addEventListener("telemetry", ({ detail }) => overlay.show(detail));
+}
+if (shown.mood || shown.now || inObs) telemetry.open();
+
+// A scene switch is a cut. With a token that may not control, the service says no and nothing is lost.
+addEventListener("obsSceneChanged", () => telemetry.send({ type: "cut" }).catch(() => {}));
+
+addEventListener("pagehide", () => {
+  listener.stop();
+  telemetry.close();
+});
 addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });

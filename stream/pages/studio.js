@@ -4,8 +4,10 @@ import { showAddresses } from "./addresses.js";
 import { Anchor } from "./anchor.js";
 import { Circumplex, moodWord } from "./circumplex.js";
 import { Curve, signed } from "./curve.js";
+import { Desk } from "./desk.js";
 import { Health, playingWords } from "./health.js";
 import { Meter } from "./meter.js";
+import { Pad } from "./pad.js";
 import { Picture } from "./picture.js";
 import { address, session } from "./session.js";
 import { Sound } from "./sound.js";
@@ -25,10 +27,13 @@ const meter = new Meter(byId("meter"), byId("meter-rest"), byId("meter-peak"));
 const health = new Health(byId("health"), byId("advice"));
 const anchor = new Anchor((text) => telemetry.send({ type: "anchor", text }));
 const sound = new Sound((message) => telemetry.send(message), fail);
+const desk = new Desk((message) => telemetry.send(message), fail);
+const pad = new Pad(byId("pad"), byId("pad-said"), circumplex, (message) => telemetry.send(message), fail);
 const picture = new Picture({ started: () => listenSettled || listen(true), fail });
 
 let latest = null;
 let linked = false;
+let refused = ""; // why the service will not have us
 let deaf = ""; // why there is no sound here just now
 let listenSettled = false; // once listening has been turned on or off, Start no longer decides it
 
@@ -70,18 +75,23 @@ telemetry.addEventListener("link", ({ detail: up }) => {
   document.body.dataset.stale = String(!up);
   byId("link").dataset.state = up ? "good" : "waiting";
   byId("link").textContent = up ? "Connected" : "Connecting again";
-  notice(up ? "" : GONE);
+  notice(up ? "" : refused || GONE);
 });
 telemetry.addEventListener("hello", ({ detail }) => {
   anchor.show(detail.presets, detail.anchor);
   sound.show(detail);
+  desk.show(detail);
 });
+telemetry.addEventListener("anchor", ({ detail }) => anchor.changed(detail.anchor));
+telemetry.addEventListener("refused", ({ detail }) => (refused = detail));
 telemetry.addEventListener("telemetry", ({ detail }) => {
   latest = detail;
   circumplex.add(detail);
   curve.add(detail);
   meter.add(detail);
   health.add(detail);
+  pad.add(detail);
+  desk.add(detail);
 });
 
 listener.peer.addEventListener("state", ({ detail }) => {

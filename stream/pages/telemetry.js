@@ -1,19 +1,37 @@
 // The session's WebSocket: telemetry in, controls out, reconnecting for ever.
 
 import { Backoff, pause } from "./backoff.js";
+import { subprotocols } from "./session.js";
 
 const SILENCE_LIMIT_MS = 5000; // telemetry comes ten times a second
+const REFUSED = [1008, 1013];
+
+// What a user sets to stay, and where `hello` tells of it.
+const LASTING = {
+  anchor: (asked, reply) => ({ anchor: reply.anchor }),
+  volume: ({ value }) => ({ volume: value }),
+  mute: ({ value }) => ({ muted: value }),
+  hold: ({ value }) => ({ held: value }),
+  reactivity: ({ value }) => ({ reactivity: value }),
+  duck: ({ depth_db, source }, reply, hello) => ({
+    duck: { depth_db: depth_db ?? hello.duck.depth_db, source: source ?? hello.duck.source },
+  }),
+};
 
 /**
- * Fires `hello` and `telemetry` with the message as `detail`, and `link` with `detail = true | false` when
- * the socket opens or is lost.
+ * Fires `hello` and `telemetry` with the message as `detail`, `link` with `detail = true | false` when the
+ * socket opens or is lost; before that, `refused` with a sentence when the service will not have us, or "".
+ *
+ * A service that was restarted has forgotten what was set: whatever was set from this page is set again.
  */
 export class Telemetry extends EventTarget {
   #url;
   #socket = null;
   #closed = false;
   #heardAt = 0;
-  #waiting = []; // controls not yet answered: {type, resolve, reject}
+  #waiting = []; // controls not yet answered: {type, message, resolve, reject}
+  #set = new Map(); // type -> the last message of that type which the server obeyed
+  #id = ""; // of the session we last spoke with
 
   constructor(url) {
     super();
@@ -41,7 +59,7 @@ export class Telemetry extends EventTarget {
       return Promise.reject(new Error("Not connected to the service just now: try again in a moment."));
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ type: message.type, resolve, reject });
+      this.#waiting.push({ type: message.type, message, resolve, reject });
       this.#socket.send(JSON.stringify(message));
     });
   }
@@ -49,7 +67,7 @@ export class Telemetry extends EventTarget {
   /** One socket from open to close. Resolves to whether anything was heard on it. */
   #once() {
     return new Promise((resolve) => {
-      const socket = new WebSocket(this.#url);
+      const socket = new WebSocket(this.#url, subprotocols);
       let heard = false;
       this.#socket = socket;
       this.#heardAt = performance.now();
@@ -61,11 +79,12 @@ export class Telemetry extends EventTarget {
         this.#heardAt = performance.now();
         this.#take(JSON.parse(event.data));
       };
-      socket.onclose = () => {
+      socket.onclose = ({ code, reason }) => {
         clearInterval(watch);
         for (const { reject } of this.#waiting.splice(0)) {
           reject(new Error("The service went away before it answered: try again in a moment."));
         }
+        this.#tell("refused", REFUSED.includes(code) ? reason : "");
         this.#tell("link", false);
         resolve(heard);
       };
@@ -76,15 +95,39 @@ export class Telemetry extends EventTarget {
     if (message.type === "hello") {
       this.#tell("link", true);
       this.#tell("hello", message);
+      const forgotten = this.#id && this.#id !== message.id;
+      this.#id = message.id;
+      if (forgotten) this.#setAgain(message);
+    } else if (message.type === "anchor") {
+      this.#tell("anchor", message);
     } else if (message.type === "telemetry") {
       this.#tell("telemetry", message);
     } else if (message.type === "ok" || message.type === "error") {
       const index = this.#waiting.findIndex(({ type }) => type === message.to);
       if (index < 0) return;
-      const [{ resolve, reject }] = this.#waiting.splice(index, 1);
-      if (message.type === "ok") resolve(message);
-      else reject(new Error(message.detail));
+      const [asked] = this.#waiting.splice(index, 1);
+      if (message.type === "ok") {
+        this.#keep(asked.message);
+        asked.resolve(message);
+      } else asked.reject(new Error(message.detail));
     }
+  }
+
+  async #setAgain(hello) {
+    const now = { ...hello };
+    for (const asked of [...this.#set.values()]) {
+      try {
+        Object.assign(now, LASTING[asked.type](asked, await this.send(asked), now));
+      } catch {
+        // Not possible any more, or gone again: then the next hello starts over.
+      }
+    }
+    this.#tell("hello", now);
+  }
+
+  #keep(message) {
+    if (message.type === "panic") this.#set.set("mute", { type: "mute", value: true });
+    else if (message.type in LASTING) this.#set.set(message.type, message);
   }
 
   #tell(name, detail) {

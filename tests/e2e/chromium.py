@@ -136,7 +136,9 @@ def chromium(playwright: Playwright, *flags: str) -> Iterator[Browser]:
 class Service:
     """`narrascore serve` in a process of its own, on one port that survives a restart."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, *options: str) -> None:
+        """`options` of `narrascore serve` beside the port."""
+        self._options = options
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
@@ -146,7 +148,7 @@ class Service:
 
     def start(self) -> None:
         """Returns once the service answers; fails the test with the end of its log when it does not."""
-        command = [sys.executable, "-m", "stream.cli", "serve", "--port", str(self.port)]
+        command = [sys.executable, "-m", "stream.cli", "serve", "--port", str(self.port), *self._options]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
         limit = time.monotonic() + START_LIMIT_S

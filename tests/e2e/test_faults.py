@@ -211,7 +211,7 @@ def test_a_fault_in_one_session_ends_that_one_only(monkeypatch: pytest.MonkeyPat
                 raise RuntimeError("scripted")
             return super().estimate(t_s)
 
-    monkeypatch.setattr(scripted, "LastReadingWindow", Faulty)
+    monkeypatch.setattr(scripted, "WINDOWS", {"balanced": Faulty})
 
     async def scenario() -> None:
         hurt, sound = Recording(), Recording()

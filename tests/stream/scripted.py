@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from av import VideoFrame
 
-from stream.ports import SAMPLE_RATE_HZ, Affect, AnchorReply, Block, Reading
+from stream.ports import SAMPLE_RATE_HZ, Affect, AnchorReply, Block, Reading, Window
 
 BASE_HZ = 500.0
 
@@ -132,6 +132,7 @@ class LastReadingWindow:
         return Affect(self._last.valence, self._last.arousal, self._last.confidence)
 
 
+WINDOWS: Mapping[str, Callable[[], Window]] = {"balanced": LastReadingWindow, "calm": LastReadingWindow}
 PRESETS = ("slow piano", "bright strings")
 
 

@@ -24,7 +24,7 @@ def scripted_app(settings: Settings, composer_factory: ComposerFactory = scripte
     return create_app(
         settings,
         sensor_factory=scripted.BrightnessSensor,
-        window_factory=scripted.LastReadingWindow,
+        windows=scripted.WINDOWS,
         composer_factory=composer_factory,
         read_anchor=scripted.read_anchor,
         presets=scripted.PRESETS,

@@ -18,6 +18,7 @@ from stream.composer_messages import (
     AppliedSteer,
     Begin,
     Failed,
+    Notes,
     Playing,
     Prime,
     Primed,
@@ -154,6 +155,17 @@ def test_a_piece_begins_and_commands_pass(stage: Any) -> None:
     eventually(lambda: list(host.steer_log) == [steer])
     host.close()
     assert worker.ended.is_set()
+
+
+def test_notes_reach_whoever_asked(stage: Any) -> None:
+    host, pool, _ = stage
+    worker = pool.nth(1)
+    begun(worker)
+    heard: list[Notes] = []
+    worker.says(Notes(1, ("nobody listens",)))
+    host.on_notes = heard.append
+    worker.says(Notes(1, ("beat", "note")))
+    eventually(lambda: Notes(1, ("beat", "note")) in heard)
 
 
 def test_a_lost_composer_is_gone_on_from_where_it_was(stage: Any) -> None:

@@ -102,8 +102,9 @@ def test_get_is_empty_and_preflights_are_answered(open_client: Client) -> None:
     for path in ("/whip", "/whip/live", "/whep"):
         reply = open_client.send("GET", path)
         assert reply.status == 204 and not reply.body
-    reply = open_client.send("OPTIONS", "/whip/live", {"Origin": FOREIGN})
-    assert reply.status == 204
+    preflight = {"Origin": FOREIGN, "Access-Control-Request-Method": "POST"}
+    reply = open_client.send("OPTIONS", "/whip/live", preflight)
+    assert reply.status == 200 and reply.headers["accept-post"] == "application/sdp"
     assert reply.headers["access-control-allow-origin"] == FOREIGN
     assert "DELETE" in reply.headers["access-control-allow-methods"]
     assert "If-Match" in reply.headers["access-control-allow-headers"]

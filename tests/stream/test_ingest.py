@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import asyncio
 
+import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av import AudioFrame, VideoFrame
 
-from stream.ingest import Patience, drain_audio, drain_video, video_state
+from stream.ingest import Patience, drain_audio, drain_video, level_of, video_state
 from stream.latest_frame import LatestFrame
 from tests import virtual_time
 
@@ -68,3 +69,12 @@ def test_what_the_picture_is_said_to_be(
     publisher: bool, lost: bool, silent_s: float | None, connecting_s: float, state: str
 ) -> None:
     assert video_state(publisher, lost, silent_s, connecting_s, PATIENCE) == state
+
+
+@pytest.mark.parametrize(("peak", "level_db"), [(32767, -3.0), (3277, -23.0), (0, -120.0)])
+def test_the_level_of_a_sine(peak: int, level_db: float) -> None:
+    mono = peak * np.sin(2 * np.pi * np.arange(960) / 96)
+    pcm = np.repeat(mono, 2).astype(np.int16).reshape(1, -1)
+    assert level_of(AudioFrame.from_ndarray(pcm, format="s16", layout="stereo")) == pytest.approx(
+        level_db, abs=0.1
+    )

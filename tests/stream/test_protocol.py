@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.routing import Route, WebSocketRoute
 
-from stream import messages, pages, telemetry, whep, whip
+from stream import audio_http, messages, pages, pcm_socket, telemetry, whep, whip
 from stream.ports import Reading
 from stream.session import Session
 from tests.stream import scripted
@@ -48,12 +48,21 @@ def example(kind: str) -> dict[str, Any]:
 
 def test_what_the_server_says_has_the_documented_shape() -> None:
     def check(session: Session) -> None:
-        session.reading = Reading(1.0, 0.0, 0.0, 1.0, False)
+        session.mood.reading = Reading(1.0, 0.0, 0.0, 1.0, False)
         assert shape(messages.hello(session, scripted.PRESETS)) == shape(example("hello"))
         assert shape(messages.telemetry(session, [1.0])) == shape(example("telemetry"))
+        assert shape(messages.anchored(session)) == shape(example("anchor"))
         assert shape(messages.answer(session, "x")) == shape(example("error"))
         volume = json.dumps({"type": "volume", "value": 0.5})
         assert shape(messages.answer(session, volume)) == shape(example("ok"))
+
+    with_session(check)
+
+
+def test_pcm_messages_are_as_documented() -> None:
+    def check(session: Session) -> None:
+        assert pcm_socket.described(session) == example("pcm")
+        assert pcm_socket.dropped(3) == example("dropped")
 
     with_session(check)
 
@@ -76,7 +85,8 @@ def test_the_route_table_is_complete_and_true() -> None:
         documented |= set(re.findall(r"/[a-z]*(?:/(?:\{\w+\}|\w+))*", methods))
     served = {
         route.path
-        for route in [*pages.routes, *whip.routes, *whep.routes, *telemetry.routes]
+        for module in (pages, whip, whep, telemetry, audio_http, pcm_socket)
+        for route in module.routes
         if isinstance(route, Route | WebSocketRoute)
     }
     assert documented == served

@@ -1,0 +1,88 @@
+// The rest of the desk: panic, record, something else, reactivity, and stepping aside for a voice.
+
+import { Microphone } from "./microphone.js";
+
+const VOICE_EVERY_MS = 100;
+
+const byId = (id) => document.getElementById(id);
+
+export class Desk {
+  #send;
+  #fail;
+  #microphone = new Microphone();
+  #voice = 0;
+
+  /** `send(message)` asks the server; `fail(words)` shows the user why it did not work. */
+  constructor(send, fail) {
+    this.#send = send;
+    this.#fail = fail;
+    byId("panic").addEventListener("click", async () => {
+      if (await this.#ask({ type: "panic" })) byId("mute").setAttribute("aria-pressed", "true");
+    });
+    byId("another").addEventListener("click", () => this.#ask({ type: "another" }));
+    byId("record").addEventListener("click", () => {
+      this.#ask({ type: "record", value: byId("record").getAttribute("aria-pressed") !== "true" });
+    });
+    byId("reactivity").addEventListener("change", ({ target }) => {
+      this.#ask({ type: "reactivity", value: target.value });
+    });
+    byId("duck-source").addEventListener("change", ({ target }) => this.#duckFor(target.value));
+    byId("duck-depth").addEventListener("input", () => this.#words());
+    byId("duck-depth").addEventListener("change", ({ target }) => {
+      this.#ask({ type: "duck", depth_db: Number(target.value) });
+    });
+  }
+
+  /** Shows what the server says is set. */
+  show({ reactivity, reactivities, duck }) {
+    byId("reactivity").replaceChildren(...reactivities.map((name) => new Option(name, name)));
+    byId("reactivity").value = reactivity;
+    byId("duck-source").value = duck.source;
+    byId("duck-depth").value = String(duck.depth_db);
+    this.#words();
+  }
+
+  /** Takes one telemetry message. */
+  add({ recording }) {
+    byId("record").setAttribute("aria-pressed", String(recording.on));
+    const { on, seconds, place } = recording;
+    const time = `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+    const words = on ? `Recording ${place}, ${time}` : place && `Recorded ${place}, ${time}`;
+    if (byId("record-said").textContent !== words) byId("record-said").textContent = words;
+  }
+
+  async #duckFor(source) {
+    clearInterval(this.#voice);
+    this.#microphone.close();
+    if (source === "page") {
+      try {
+        await this.#microphone.open();
+      } catch {
+        byId("duck-source").value = "none";
+        this.#fail("The browser gave no microphone: allow it for this page, then choose it again.");
+        source = "none";
+      }
+    }
+    if (!(await this.#ask({ type: "duck", source })) || source !== "page") return;
+    this.#voice = setInterval(() => {
+      this.#send({ type: "voice", level_db: this.#microphone.levelDb() }).catch(() => {});
+    }, VOICE_EVERY_MS);
+  }
+
+  async #ask(message) {
+    try {
+      await this.#send(message);
+      return true;
+    } catch (error) {
+      this.#fail(error.message);
+      return false;
+    }
+  }
+
+  #words() {
+    const { value, max } = byId("duck-depth");
+    byId("duck-said").textContent = value === "0" ? "not at all" : `${value} dB`;
+    byId("duck-depth").setAttribute("aria-valuetext", `${value} decibels`);
+    byId("duck-depth").style.setProperty("--part", `${(100 * value) / max}%`);
+  }
+}

@@ -1,0 +1,219 @@
+"""The studio page's hand on the music, and the source page's overlay, in a real Chromium."""
+
+from __future__ import annotations
+
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+
+from stream.settings import Settings
+from tests.e2e.chromium import Watched, chromium, chromium_path, keep_picture
+from tests.stream.served import Client, served
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    chromium_path()
+    with sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    flags = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+    with chromium(playwright, *flags, "--autoplay-policy=no-user-gesture-required") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("recordings")
+
+
+@pytest.fixture(scope="module")
+def client(recordings: Path) -> Iterator[Client]:
+    chromium_path()
+    with served(Settings(port=0, record_folder=str(recordings))) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def studio(client: Client, browser: Browser) -> Iterator[Watched]:
+    page = browser.new_page(viewport={"width": 1440, "height": 1060})
+    watched = Watched(page)
+    watched.open(client.url)
+    page.get_by_role("button", name="Listen here").click()  # the music starts with its first listener
+    heard(watched, lambda told: told["audio"]["state"] == "playing")
+    yield watched
+    page.close()
+
+
+def heard(page: Watched, what: Callable[[dict[str, Any]], bool], limit_s: float = 20.0) -> None:
+    """Wait for telemetry from now on that `what` is true of."""
+    start, limit = len(page.heard), time.monotonic() + limit_s
+    while not any(what(one) for one in page.heard[start:] if one["type"] == "telemetry"):
+        assert time.monotonic() < limit, page.telemetry()[-1:]
+        page.page.wait_for_timeout(50)
+
+
+def place(page: Page, valence: float, arousal: float) -> tuple[float, float]:
+    """Where on the page a mood lies."""
+    box = page.locator("#pad").bounding_box()
+    assert box is not None
+    radius = 0.42 * min(box["width"], box["height"])
+    x = box["x"] + box["width"] / 2 + valence * radius
+    return x, box["y"] + box["height"] / 2 - arousal * radius
+
+
+def at(valence: float, arousal: float) -> Callable[[dict[str, Any]], bool]:
+    def there(told: dict[str, Any]) -> bool:
+        affect: dict[str, float] = told["affect"]
+        return abs(affect["valence"] - valence) < 0.03 and abs(affect["arousal"] - arousal) < 0.03
+
+    return there
+
+
+def test_dragging_the_pad_takes_over_and_letting_go_hands_back(studio: Watched) -> None:
+    page = studio.page
+    page.mouse.move(*place(page, 0.2, 0.2))
+    page.mouse.down()
+    page.mouse.move(*place(page, 0.6, -0.4))
+    heard(studio, at(0.6, -0.4))
+    keep_picture(page, "studio-pad")
+    page.wait_for_timeout(2500)  # longer than an override lasts that is not renewed
+    heard(studio, at(0.6, -0.4))
+    expect(page.locator("#pad-said")).to_contain_text("valence 0.60, arousal -0.40")
+    page.mouse.move(*place(page, 9.0, 0.0))  # far out of the disc: the edge
+    heard(studio, at(1.0, 0.0))
+    page.mouse.up()
+    heard(studio, at(0.0, 0.0))  # nothing is published: neutral
+    assert studio.said[-1] == {"type": "steer"}
+    expect(page.locator("#pad-said")).to_contain_text("The picture steers")
+
+
+def test_the_pad_is_a_keyboard_control_with_a_name(studio: Watched) -> None:
+    page = studio.page
+    pad = page.get_by_role("slider", name="Mood by hand")
+    pad.focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    for _ in range(2):
+        page.keyboard.press("ArrowUp")
+    heard(studio, at(0.2, 0.1))
+    expect(pad).to_have_attribute("aria-valuetext", "valence 0.20, arousal 0.10")
+    page.keyboard.press("Escape")
+    heard(studio, at(0.0, 0.0))
+
+
+def test_panic_is_silence_and_mute_ends_it(studio: Watched) -> None:
+    page = studio.page
+    page.get_by_role("button", name="Panic").click()
+    heard(studio, lambda told: told["audio"]["state"] == "silent")
+    mute = page.get_by_role("button", name="Mute")
+    expect(mute).to_have_attribute("aria-pressed", "true")
+    mute.click()
+    heard(studio, lambda told: told["audio"]["state"] == "playing")
+
+
+def test_something_else_is_another_seed(studio: Watched) -> None:
+    seeds = {told["composer"].get("seed") for told in studio.telemetry() if "seed" in told["composer"]}
+    studio.page.get_by_role("button", name="Something else").click()
+    heard(studio, lambda told: told["composer"].get("seed", 0) not in {0, *seeds})
+
+
+def test_reactivity_and_ducking_are_chosen_by_name(studio: Watched) -> None:
+    page = studio.page
+    page.get_by_label("Follows the picture").select_option("calm")
+    page.get_by_label("By how much").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(300)
+    assert {"type": "reactivity", "value": "calm"} in studio.said
+    assert {"type": "duck", "depth_db": 15} in studio.said
+    # The fake microphone beeps once a second: loud enough to make the music step aside.
+    page.get_by_label("Steps aside for").select_option("page")
+    heard(studio, lambda told: told["duck_db"] == -15.0)
+    page.get_by_label("Steps aside for").select_option("none")
+    heard(studio, lambda told: told["duck_db"] == 0.0)
+
+
+def test_the_record_button_records(studio: Watched, recordings: Path) -> None:
+    page = studio.page
+    button = page.get_by_role("button", name="Record")
+    button.click()
+    heard(studio, lambda told: told["recording"]["on"] and told["recording"]["seconds"] > 0.5)
+    expect(button).to_have_attribute("aria-pressed", "true")
+    button.click()
+    heard(studio, lambda told: not told["recording"]["on"])
+    expect(page.locator("#record-said")).to_contain_text("Recorded live-")
+    (folder,) = recordings.iterdir()
+    assert (folder / "music.flac").stat().st_size > 10_000
+    assert {path.name for path in folder.iterdir()} >= {"music.flac", "affect.csv", "provenance.json"}
+
+
+def test_the_address_for_a_media_source_plays(client: Client, studio: Watched) -> None:
+    address = studio.page.get_by_label("If that crackles").input_value()
+    assert address == f"{client.url}/audio/live.ogg"
+    with urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=10) as reply:
+        assert reply.headers["content-type"] == "audio/ogg"
+
+
+def test_the_page_fits_a_narrow_screen_and_complains_of_nothing(studio: Watched) -> None:
+    page = studio.page
+    keep_picture(page, "studio-desk", whole=True)
+    page.set_viewport_size({"width": 320, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    keep_picture(page, "studio-desk-narrow", whole=True)
+    page.set_viewport_size({"width": 1440, "height": 1060})
+    assert studio.complaints == [] and studio.refused() == [] and studio.strangers == []
+
+
+def test_the_overlay_shows_what_its_address_asks_for(client: Client, browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 800, "height": 600})
+    watched = Watched(page)
+    watched.open(client.url + "/source?overlay=mood,now&corner=top-right&color=ff8800&size=2")
+    expect(page.locator(".line")).to_contain_text("A minor", timeout=15_000)
+    box = page.locator("#overlay").bounding_box()
+    assert box is not None and box["x"] + box["width"] > 700 and box["y"] < 100
+    assert page.locator(".line").evaluate("(line) => getComputedStyle(line).color") == "rgb(255, 136, 0)"
+    ring = page.locator(".ring").bounding_box()
+    assert ring is not None and ring["width"] > 80
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgba(0, 0, 0, 0)"
+    keep_picture(page, "source-overlay")
+    assert watched.complaints == [] and watched.refused() == []
+    page.close()
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?overlay=nonsense", "?overlay=mood&color=url(x)&size=900&corner=middle"]
+)
+def test_a_source_shows_nothing_it_was_not_asked_for(client: Client, browser: Browser, query: str) -> None:
+    page = browser.new_page()
+    watched = Watched(page)
+    watched.open(client.url + "/source" + query)
+    watched.until('document.documentElement.dataset.state === "live"')
+    expect(page.locator(".line")).to_have_count(0)
+    expect(page.locator(".ring")).to_have_count(1 if "mood" in query else 0)
+    if "mood" not in query:
+        assert watched.heard == []  # no telemetry is asked for either
+    assert watched.complaints == []
+    page.close()
+
+
+def test_a_scene_switch_told_by_the_browser_source_is_a_cut(client: Client, browser: Browser) -> None:
+    page = browser.new_page()
+    page.add_init_script("window.obsstudio = {}")
+    watched = Watched(page)
+    watched.open(client.url + "/source")
+    watched.until('document.documentElement.dataset.state === "live"')
+    heard(watched, lambda told: True)
+    page.evaluate("dispatchEvent(new CustomEvent('obsSceneChanged', {detail: {name: 'Chat'}}))")
+    heard(watched, lambda told: len(told["cuts"]) == 1)
+    page.close()

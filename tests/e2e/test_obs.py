@@ -1,0 +1,145 @@
+"""The real OBS Studio as the way in: its program is the picture, its scene switch a cut that is heard."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+import pytest
+import websockets
+from av import VideoFrame
+
+from stream import clock
+from stream.app import create_app
+from stream.obs_client import ObsClient
+from stream.obs_feed import obs_feed
+from stream.server import serving
+from stream.session import Session
+from stream.settings import Settings
+from tests.e2e.obs_studio import obs_studio
+from tests.e2e.test_loopback import until
+from tests.stream import scripted
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+PASSWORD = "correct horse battery"
+# Alike in brightness, so that no sensor calls the switch a cut: only OBS can have told us.
+RED, BLUE = (200, 40, 40), (40, 40, 200)
+
+
+def write_clip(path: Path, color: tuple[int, int, int]) -> None:
+    """Ten seconds of one color with a light that wanders, H.264."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=30, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
+        for n in range(300):
+            picture = np.full((180, 320, 3), color, np.uint8)
+            picture[80:100, n : n + 20] = 255
+            out.mux(stream.encode(VideoFrame.from_ndarray(picture, format="rgb24")))
+        out.mux(stream.encode(None))
+
+
+@contextlib.asynccontextmanager
+async def directing(url: str, password: str) -> AsyncIterator[ObsClient]:
+    """A second client of OBS: the streamer's hand."""
+    async with ObsClient(url, password, lambda kind, data: None) as client:
+        reading = asyncio.create_task(client.run())
+        try:
+            yield client
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
+
+async def add_scene(client: ObsClient, name: str, clip: Path) -> None:
+    await client.request("CreateScene", {"sceneName": name})
+    await client.request(
+        "CreateInput",
+        {
+            "sceneName": name,
+            "inputName": f"{name} clip",
+            "inputKind": "ffmpeg_source",
+            "inputSettings": {"local_file": str(clip), "looping": True, "hw_decode": False},
+        },
+    )
+    items = await client.request("GetSceneItemList", {"sceneName": name})
+    stretched = {"boundsType": "OBS_BOUNDS_STRETCH", "boundsWidth": 320, "boundsHeight": 180}
+    await client.request(
+        "SetSceneItemTransform",
+        {
+            "sceneName": name,
+            "sceneItemId": items["sceneItems"][0]["sceneItemId"],
+            "sceneItemTransform": stretched,
+        },
+    )
+
+
+async def heard(url: str, seconds: float) -> npt.NDArray[np.float64]:
+    """The music's left channel from now on."""
+    pcm = b""
+    async with websockets.connect(url.replace("http", "ws", 1) + "/pcm/live") as socket:
+        while len(pcm) < seconds * 48_000 * 4:
+            message = await socket.recv()
+            pcm += message if isinstance(message, bytes) else b""
+    return np.frombuffer(pcm, "<i2").reshape(-1, 2)[:, 0] / 32768.0
+
+
+def pitch_hz(mono: npt.NDArray[np.float64]) -> float:
+    return float(np.abs(np.fft.rfft(mono * np.hanning(len(mono)))).argmax() * 48_000 / len(mono))
+
+
+def test_a_scene_switch_in_obs_is_a_cut_and_is_heard(tmp_path: Path) -> None:
+    write_clip(tmp_path / "red.mp4", RED)
+    write_clip(tmp_path / "blue.mp4", BLUE)
+
+    async def scenario(obs_url: str) -> None:
+        async with directing(obs_url, PASSWORD) as hand:
+            version = await hand.request("GetVersion")
+            print(f"OBS {version['obsVersion']}, obs-websocket {version['obsWebSocketVersion']}")
+            for name in ("red", "blue"):
+                await add_scene(hand, name, tmp_path / f"{name}.mp4")
+            await hand.request("SetCurrentProgramScene", {"sceneName": "red"})
+            settings = Settings(port=0, seed=1)
+            app = create_app(
+                settings,
+                sensor_factory=scripted.BrightnessSensor,
+                windows=scripted.WINDOWS,
+                composer_factory=scripted.sine_composer,
+                read_anchor=scripted.read_anchor,
+                presets=scripted.PRESETS,
+                companions=[obs_feed(obs_url, PASSWORD, clock.monotonic)],
+            )
+            async with serving(app, settings) as url:
+                await until(lambda: app.state.sessions.get("live") is not None)
+                session: Session = app.state.sessions.get("live")
+                began_s = time.monotonic()
+                await until(lambda: session.readings >= 8)
+                rate_hz = 7 / (time.monotonic() - began_s)
+                print(f"{rate_hz:.1f} readings a second")
+                await until(lambda: session.affect.valence > 0.3)
+                assert session.obs_status == ("connected", "red")
+                assert session.peers.video_state == "live"
+                await until(lambda: session.egress is not None and session.egress.state == "playing")
+                high = pitch_hz(await heard(url, 0.5))
+                cuts = session.mood.cuts.count
+                switched_s = time.monotonic()
+                await hand.request("SetCurrentProgramScene", {"sceneName": "blue"})
+                await until(lambda: session.mood.cuts.count > cuts)
+                print(f"cut told after {1000 * (time.monotonic() - switched_s):.0f} ms")
+                await until(lambda: session.affect.valence < -0.3)
+                print(f"affect crossed after {1000 * (time.monotonic() - switched_s):.0f} ms")
+                await asyncio.sleep(0.3)
+                low = pitch_hz(await heard(url, 0.5))
+                assert session.mood.cuts.count == cuts + 1  # the scene and its transition are one
+                assert session.obs_status == ("connected", "blue")
+                assert low < high - 100
+                await until(lambda: len(session.accent_log) >= 1)
+
+    with obs_studio(tmp_path, PASSWORD) as obs_url:
+        asyncio.run(scenario(obs_url))
