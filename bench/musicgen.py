@@ -159,7 +159,14 @@ class _ClockedCodec(CodecStream):
 
 
 def stock(model: Any, guidance: float, tokens: int) -> float:
-    """The factor of transformers' generate(), text encoding and codec included."""
+    """The best factor of three runs of transformers' generate(), text encoding and codec included.
+
+    The best, where ours is a mean: whatever else the machine did is not held against them.
+    """
+    return max(_stock_once(model, guidance, tokens) for _ in range(3))
+
+
+def _stock_once(model: Any, guidance: float, tokens: int) -> float:
     ids = torch.ones((1, TEXT_TOKENS), dtype=torch.long)
     began = time.perf_counter()
     out = model.generate(

@@ -17,6 +17,7 @@ from aiortc import RTCRtpReceiver
 from av.frame import Frame
 
 from stream.clock import Clock, monotonic
+from stream.stages import DECODE_S
 
 MAX_ENCODED: Final = {"video": 30, "audio": 50}
 """Frames that may wait for the decoder: a second of either."""
@@ -27,6 +28,7 @@ KEY_PATIENCE_S = 6.0
 """A sender that never sends one (periodic intra refresh) is decoded again after this long, damage and all."""
 
 _IDR = 5
+_PICTURES = ("VP8", "H264")
 
 
 class Encoded(NamedTuple):
@@ -70,6 +72,7 @@ class EncodedFrames:
         self.dropped = 0
         """Frames never decoded because the decoder was behind; not those left out on purpose."""
         self.left_out = 0
+        self._taken_s: float | None = None
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -97,7 +100,7 @@ class EncodedFrames:
 
     def _add(self, encoded: Encoded) -> None:
         name, now_s = encoded.codec.name, self._clock()
-        if name not in ("VP8", "H264"):
+        if name not in _PICTURES:
             if len(self._waiting) >= self._capacity:
                 self._waiting.popleft()
                 self.dropped += 1
@@ -128,9 +131,15 @@ class EncodedFrames:
     def get(self) -> tuple[Any, Any] | None:
         """The oldest frame, or None at the end. Blocks; for one thread."""
         with self._changed:
+            if self._taken_s is not None:
+                # The decoder thread is back for more: until now it decoded what it took last.
+                DECODE_S.observe(self._clock() - self._taken_s)
             while not self._waiting:
                 self._changed.wait()
-            return self._waiting.popleft()
+            item = self._waiting.popleft()
+            pictures = item is not None and item.codec.name in _PICTURES
+            self._taken_s = self._clock() if pictures else None
+            return item
 
 
 class DecodedFrames:

@@ -16,6 +16,7 @@ from stream.pacer import Pacer
 from stream.playout import GAIN_RAMP_S, PLAYOUT_SAMPLES, Playout, Source
 from stream.ports import SAMPLE_RATE_HZ, Block
 from stream.precedence import put_music_first
+from stream.stages import EGRESS_LATE_S, ENCODE_S
 from stream.wav import pcm_bytes
 
 log = logging.getLogger(__name__)
@@ -161,12 +162,17 @@ class Egress:
     def step(self) -> None:
         """One block, now."""
         now_s = self._clock()
+        EGRESS_LATE_S.observe(self._pacer.late_s(now_s))
         pts = self._pacer.advance(now_s)
         block, ring_sample = self._playout.next_block()
         self._meter.add(block)
         for tap in self._taps:
             tap(PlayedBlock(block, ring_sample, pts, now_s))
-        if self._packets.wanted and not self._packets.put(self._encoder.encode(block, pts)):
+        if self._packets.wanted and not self._packets.put(self._encode(block, pts)):
             self._stop.set()
         if self._pcm.wanted and not self._pcm.put(pcm_bytes(block)):
             self._stop.set()
+
+    def _encode(self, block: Block, pts: int) -> OpusPacket:
+        with ENCODE_S.time():
+            return self._encoder.encode(block, pts)

@@ -29,6 +29,10 @@ class Pacer:
         """Seconds until the next block is due; 0 if it already is."""
         return max(0.0, self._start_s + self._blocks * self._block_s - now_s)
 
+    def late_s(self, now_s: float) -> float:
+        """Seconds since the next block was due; 0 if it is not yet."""
+        return max(0.0, now_s - self._start_s - self._blocks * self._block_s)
+
     def advance(self, now_s: float) -> int:
         """Count one block as handed out now; returns its first sample's index, which never repeats."""
         late_blocks = int((now_s - self._start_s) / self._block_s) - self._blocks

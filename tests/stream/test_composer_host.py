@@ -208,6 +208,18 @@ def test_a_hang_is_a_loss(stage: Any) -> None:
     eventually(lambda: host.status.state == "playing")
 
 
+def test_a_machine_that_slept_for_ten_seconds_has_not_lost_its_composer(stage: Any) -> None:
+    host, pool, _ = stage
+    begun(pool.nth(1))
+    eventually(lambda: host.status.state == "playing")
+    host._clock = lambda: time.monotonic() + 10.0
+    asked = threading.Event()
+    host.set_anchor("brass")  # answered by a supervisor that has seen the jump
+    assert not asked.wait(0.03)
+    assert pool.nth(1).hears() == Prime(1, "brass", 7)
+    assert host.status.restarts == 0 and len(pool.workers) == 1
+
+
 def test_too_many_losses_end_it_until_another_anchor_comes(stage: Any) -> None:
     host, pool, _ = stage
     for number in range(1, 6):
