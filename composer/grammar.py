@@ -151,6 +151,8 @@ _NOTE_ORDERS = np.array([_order(int(t)) for t in _NOTE_TOKENS])
 _IN_RANGE = np.array(
     [RANGES[int(r)][0] <= p <= RANGES[int(r)][1] for r, p in zip(_NOTE_ROLES, _NOTE_PITCHES, strict=True)]
 )
+ROLES = 4
+_PLAYABLE = _IN_RANGE.reshape(ROLES, -1)
 
 
 def allowed(cursor: Cursor, meter: int, longest_silence: int) -> npt.NDArray[np.bool_]:
@@ -218,27 +220,41 @@ def shaped(logits: Logits, cursor: Cursor, valence: float, chord: Chord) -> Logi
         if cursor.bar > 0:
             keys[2 * cursor.tonic + int(cursor.minor)] += _STAY_IN_KEY
     elif cursor.bar >= 0:
-        notes = out[tokens.NOTE0 : tokens.LEN0]
-        scale = _MINOR_SCALE if cursor.minor else _MAJOR_SCALE
-        root, third, fifth = chord.tones
-        # By degree first, twelve of them, then spread over the tokens: this runs for every note.
-        foreign, inside, bottom = np.full(12, _OUT_OF_SCALE), np.zeros(12), np.zeros(12)
-        foreign[[*scale, *chord.tones]] = 0.0
-        inside[[root, third, fifth]] = 1.0
-        inside[third] += _THIRD_PULL * abs(valence)
-        bottom[root] = _ROOT_PULL
-        degrees = (_NOTE_PITCHES - cursor.tonic) % 12
-        notes += _CHORD_OF_ROLE * inside[degrees] + _IS_BASS * bottom[degrees] - foreign[degrees]
-        if cursor.lead_times:
-            same = tokens.note_token(LEAD, cursor.lead) - tokens.NOTE0
-            notes[same] -= _REPEAT_PRICE * min(cursor.lead_times, 4)
-        if cursor.sounding:
-            against = np.zeros(12)
-            for pitch, _ in cursor.sounding:
-                against += _CONSONANCE[(_CLASSES - pitch) % 12]
-            share = _CONSONANCE_PULL * valence / len(cursor.sounding)
-            notes += share * against[_NOTE_PITCHES % 12]
+        notes = out[tokens.NOTE0 : tokens.LEN0].reshape(ROLES, -1)
+        shares = _log_sums(notes)
+        notes += _note_bias(cursor, valence, chord)
+        # Which part plays next is the model's affair: a pull to the chord must not make the melody rarer.
+        notes += (shares - _log_sums(notes))[:, None]
     return out
+
+
+def _note_bias(cursor: Cursor, valence: float, chord: Chord) -> Logits:
+    """(ROLES, pitches): nats for every note, by its degree first, since there are only twelve."""
+    scale = _MINOR_SCALE if cursor.minor else _MAJOR_SCALE
+    root, third, fifth = chord.tones
+    foreign, inside, bottom = np.full(12, _OUT_OF_SCALE), np.zeros(12), np.zeros(12)
+    foreign[[*scale, *chord.tones]] = 0.0
+    inside[[root, third, fifth]] = 1.0
+    inside[third] += _THIRD_PULL * abs(valence)
+    bottom[root] = _ROOT_PULL
+    degrees = (_NOTE_PITCHES - cursor.tonic) % 12
+    bias = _CHORD_OF_ROLE * inside[degrees] + _IS_BASS * bottom[degrees] - foreign[degrees]
+    if cursor.sounding:
+        against = np.zeros(12)
+        for pitch, _ in cursor.sounding:
+            against += _CONSONANCE[(_CLASSES - pitch) % 12]
+        bias += _CONSONANCE_PULL * valence / len(cursor.sounding) * against[_NOTE_PITCHES % 12]
+    if cursor.lead_times:
+        same = tokens.note_token(LEAD, cursor.lead) - tokens.NOTE0
+        bias[same] -= _REPEAT_PRICE * min(cursor.lead_times, 4)
+    return np.asarray(bias.reshape(ROLES, -1))
+
+
+def _log_sums(notes: Logits) -> Logits:
+    """(ROLES,): the log of each part's odds together, over the notes it can play."""
+    playable = np.where(_PLAYABLE, notes, -np.inf)
+    top = playable.max(axis=1)
+    return np.asarray(top + np.log(np.exp(playable - top[:, None]).sum(axis=1)))
 
 
 def draw(

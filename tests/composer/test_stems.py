@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from composer import rack
 from composer.performer import Performer
 from composer.played import Sounded, Taps
 from composer.presets import PRESETS, SECTIONS, Preset
@@ -47,7 +46,7 @@ def play(synth: Synth, preset: Preset, only: str = "", ticks: int = TICKS) -> It
 def test_their_sum_is_the_music_before_the_bus(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a compressor that never acts and a leveller that stands still, the bus changes nothing."""
     preset = PRESETS[name]
-    monkeypatch.setattr(rack, "_KNEE", 1e6)
+    monkeypatch.setattr("composer.synth._KNEE", 1e6)
     monkeypatch.setattr("composer.leveller.Leveller.process", lambda *_: None)
     whole, parts = [], []
     with made(preset, Taps(stems=True)) as synth:
