@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test check format bench
+.PHONY: help install run demo test check format bench fuzz soak
 
 help: ## list the verbs
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -31,8 +31,14 @@ run: install ## start the service on 127.0.0.1:8080
 demo: install ## 30 s of real clips through the service; writes demo/
 	$(BIN)/narrascore demo $(ARGS)
 
-test: $(VENV)/.dev ## every test this machine can run
+# Real peers and browsers measure time: they run one after another, with the machine to themselves.
+test: $(VENV)/.dev ## every test this machine can run; ARGS='-k cuts' for some
+ifeq ($(strip $(ARGS)),)
+	$(BIN)/python -m pytest -m 'not e2e' -n auto --dist worksteal
+	$(BIN)/python -m pytest -m e2e
+else
 	$(BIN)/python -m pytest $(ARGS)
+endif
 
 check: $(VENV)/.dev ## lint and strict types
 	$(BIN)/ruff check .
@@ -45,3 +51,9 @@ format: $(VENV)/.dev ## rewrite the sources in house style
 
 bench: $(VENV)/.dev ## print what this machine measures
 	$(BIN)/python -m bench $(ARGS)
+
+fuzz: $(VENV)/.dev ## damaged input, 50 times as much as in make test
+	FUZZ=$(or $(TIMES),50) $(BIN)/python -m pytest tests/fuzz $(ARGS)
+
+soak: $(VENV)/.dev ## sessions and faults for HOURS=1
+	$(BIN)/python -m bench.soak --minutes $$(( $(or $(HOURS),1) * 60 )) $(ARGS)

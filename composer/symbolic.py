@@ -32,6 +32,7 @@ from composer.performer import Performer
 from composer.played import Begun, Listener, StemListener, Taps
 from composer.presets import Preset
 from composer.score import TICK_SAMPLES, Beat, Note, Strike
+from composer.seal import seal, unseal
 from composer.synth import Synth
 from composer.weights import SHIPPED, playable, read
 
@@ -283,7 +284,7 @@ class SymbolicComposer:
             "synth": self._synth.state(),
         }
         head = json.dumps(meta).encode()
-        return len(head).to_bytes(8, "little") + head + self._generator.state()
+        return seal(len(head).to_bytes(8, "little") + head + self._generator.state())
 
     def restore(self, state: bytes, exact: bool = True) -> None:
         """Go on with the piece `state` was taken from: with the same samples, bit for bit, when `exact`.
@@ -294,6 +295,7 @@ class SymbolicComposer:
         Raises:
             ComposerError: `state` is not one of this composer's.
         """
+        state = unseal(state)
         size = int.from_bytes(state[:8], "little")
         try:
             meta = json.loads(state[8 : 8 + size])

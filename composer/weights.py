@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,9 @@ BASE = "symbolic.safetensors"
 ADAPTER = "symbolic-adapter.safetensors"
 
 Card = dict[str, Any]
+
+MAX_SIZE = 8192
+"""No size on a card is larger: a wrong one is refused before memory is taken for it."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,9 @@ def read_card(folder: Path = SHIPPED) -> Card:
         ) from error
     except ValueError as error:
         raise WeightsError(f"{path} is not JSON: a model card was expected.") from error
-    if not isinstance(card, dict) or not {"model", "files"} <= card.keys():
+    if not isinstance(card, dict) or not (
+        isinstance(card.get("model"), dict) and isinstance(card.get("files"), dict)
+    ):
         raise WeightsError(f"{path} is not a model card: 'model' and 'files' were expected.")
     return card
 
@@ -88,6 +93,12 @@ def _arrays(folder: Path, name: str, card: Card) -> Arrays:
         raise WeightsError(f"{path} is not a safetensors file: {error}") from error
 
 
+def _sound(sizes: Iterable[Any]) -> bool:
+    """Whether sizes read from JSON are whole numbers a model may have, or tuples of them."""
+    each = [value for size in sizes for value in (size if isinstance(size, tuple) else (size,))]
+    return () not in sizes and all(type(value) is int and 1 <= value <= MAX_SIZE for value in each)
+
+
 def read(folder: Path = SHIPPED) -> Weights:
     """The weights in `folder`, checked against their card.
 
@@ -98,11 +109,16 @@ def read(folder: Path = SHIPPED) -> Weights:
     try:
         config = ModelConfig(**{**card["model"], "style_sizes": tuple(card["model"]["style_sizes"])})
         adapter = card.get("adapter")
-        adapter_config = adapter and AdapterConfig(**{**adapter, "dilations": tuple(adapter["dilations"])})
+        adapter_config = None
+        if adapter is not None:
+            adapter_config = AdapterConfig(**{**adapter, "dilations": tuple(adapter["dilations"])})
     except (TypeError, KeyError) as error:
         raise WeightsError(
             f"{folder / CARD} describes a model this version does not know: {error}"
         ) from error
+    for sizes in (config, adapter_config):
+        if sizes is not None and not _sound(asdict(sizes).values()):
+            raise WeightsError(f"{folder / CARD} gives sizes that are not numbers from 1 to {MAX_SIZE}.")
     base = _arrays(folder, BASE, card)
     return Weights(config, base, adapter_config, _arrays(folder, ADAPTER, card) if adapter_config else None)
 

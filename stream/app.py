@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from stream import audio_http, clock, pages, pcm_socket, telemetry, whep, whip
+from stream import audio_http, clock, metrics, pages, pcm_socket, telemetry, whep, whip
 from stream.composer_pool import ComposerPool
 from stream.errors import Refused
 from stream.gatekeeper import Gatekeeper
@@ -82,6 +82,9 @@ def create_app(
                     app.state.sessions = sessions
                     async with asyncio.TaskGroup() as tasks:
                         running = [tasks.create_task(companion(sessions)) for companion in companions]
+                        running.append(tasks.create_task(metrics.watch_loop()))
+                        if settings.govern:
+                            running.append(tasks.create_task(sessions.admission.govern(sessions)))
                         yield
                         for task in running:
                             task.cancel()
@@ -95,6 +98,7 @@ def create_app(
             *whip.routes,
             *whep.routes,
             *telemetry.routes,
+            *metrics.routes,
             *audio_http.routes,
             *pcm_socket.routes,
         ],

@@ -100,6 +100,10 @@ class EncodedFrames:
 
     def _add(self, encoded: Encoded) -> None:
         name, now_s = encoded.codec.name, self._clock()
+        if not encoded.frame.data:
+            # Senders that probe the bandwidth send packets of nothing but padding. FFmpeg takes an empty one
+            # for the end of the stream and decodes nothing any more.
+            return
         if name not in _PICTURES:
             if len(self._waiting) >= self._capacity:
                 self._waiting.popleft()

@@ -166,9 +166,9 @@ class ComposerHost:
         restarts = self.status.restarts + 1
         log.warning("session %s: composer lost (%s), restart %d", self._name, reason, restarts)
         if recent >= MAX_LOSSES:
+            number = self._prime_number  # before anybody can know: whoever answers the news is heard
             self.status = ComposerStatus("failed", restarts, reason)
             log.error("session %s: composer given up after %d losses in a row", self._name, recent)
-            number = self._prime_number
             while number == self._prime_number and not self._closing.is_set():
                 self._rest(1.0)
             self._losses.clear()

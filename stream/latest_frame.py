@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from av import VideoFrame
 
+from stream.clock import monotonic
+from stream.stages import WAIT_S
+
 
 class Arrival(NamedTuple):
     """A decoded frame and when it reached us, in seconds since the session began."""
@@ -24,6 +27,7 @@ class LatestFrame:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._arrival: Arrival | None = None
+        self._put_s = 0.0
         self.frames = 0
         self.dropped = 0
         self.width = 0
@@ -37,6 +41,7 @@ class LatestFrame:
         with self._lock:
             self.dropped += self._arrival is not None
             self._arrival = Arrival(frame, t_s)
+            self._put_s = monotonic()
             self.frames += 1
             self.last_t_s = t_s
             if frame.key_frame:
@@ -49,6 +54,8 @@ class LatestFrame:
         """The frame not yet taken, or None."""
         with self._lock:
             arrival, self._arrival = self._arrival, None
+            if arrival is not None:
+                WAIT_S.observe(monotonic() - self._put_s)
             return arrival
 
     @property

@@ -201,9 +201,18 @@ async def publishing(
     on_frame: Callable[[int, float], None] | None = None,
 ) -> AsyncIterator[LoopbackPeer]:
     """Publish `frames` through WHIP while the block runs. `codec` is VP8 or H264. Raises PeerFailed."""
+    track = FrameTrack(frames, fps, on_frame)
+    async with publishing_track(base_url, track, session=session, codec=codec, token=token) as peer:
+        yield peer
+
+
+@contextlib.asynccontextmanager
+async def publishing_track(
+    base_url: str, track: MediaStreamTrack, *, session: str = "live", codec: str = "VP8", token: str = ""
+) -> AsyncIterator[LoopbackPeer]:
+    """Publish frames, or packets encoded as `codec`, while the block runs. Raises PeerFailed."""
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     try:
-        track = FrameTrack(frames, fps, on_frame)
         transceiver = connection.addTransceiver(track, direction="sendonly")
         codecs = RTCRtpSender.getCapabilities("video").codecs
         transceiver.setCodecPreferences([c for c in codecs if c.mimeType.lower() == f"video/{codec.lower()}"])

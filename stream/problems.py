@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from stream.errors import Refused
+from stream.stages import REFUSED
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
@@ -37,6 +38,7 @@ async def refuse(response: Response, scope: Scope, receive: Receive, send: Send)
 async def on_refused(request: Request, error: Exception) -> Response:
     """Starlette exception handler for `Refused`."""
     assert isinstance(error, Refused)
+    REFUSED.labels(str(error.status)).inc()
     headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
     if error.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="narrascore"'

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -13,6 +15,25 @@ class Cost(NamedTuple):
 
     cores: float
     peak_mib: float
+
+
+class Spent(NamedTuple):
+    """Of one process so far: processor time, and resident memory (shared pages counted) now."""
+
+    cpu_s: float
+    resident_bytes: float
+
+
+def spent(pid: int | None) -> Spent:
+    """From /proc: zeros where there is none, or no such process (any more)."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return Spent(0.0, 0.0)
+    # proc(5): after the name, which may hold anything, utime, stime and rss are fields 14, 15 and 24.
+    fields = stat.rpartition(")")[2].split()
+    ticks, pages = int(fields[11]) + int(fields[12]), int(fields[21])
+    return Spent(ticks / os.sysconf("SC_CLK_TCK"), float(pages * os.sysconf("SC_PAGE_SIZE")))
 
 
 class CostMeter:

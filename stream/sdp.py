@@ -111,6 +111,9 @@ def _media_of(offer: str) -> list[MediaDescription]:
         if media.rtp.muxId in seen:
             raise Refused(400, "The SDP's media sections need different names (a=mid).")
         seen.add(media.rtp.muxId)
+    # aiortc would bundle the rest onto nothing.
+    if any(item not in seen for group in session.group if group.semantic == "BUNDLE" for item in group.items):
+        raise Refused(400, "The SDP bundles a media section that is not there (a=group:BUNDLE, a=mid).")
     return list(session.media)
 
 
@@ -134,12 +137,13 @@ def _ready(offer: str, media: list[MediaDescription]) -> str:
     """The offer without what would only slow aiortc down or end its patience.
 
     Names ending in .local take a second each to look up and are not needed: the peer's own checks tell us
-    where it is. An end of candidates would make aiortc give up on an offer that holds none.
+    where it is. An end of candidates would make aiortc give up on an offer that holds none. It wants a
+    track's name in each msid, which may be left out (RFC 8830, 2).
     """
     lines = [
         line
         for line in offer.splitlines()
-        if not (line.startswith("a=end-of-candidates") or re.match(r"a=candidate:.*\.local[ \r]", line + " "))
+        if not re.match(r"a=end-of-candidates|a=candidate:.*\.local[ \r]|a=msid:\S*\s*$", line + " ")
     ]
     if all(m.direction is not None for m in media):
         return "\r\n".join(lines) + "\r\n"

@@ -65,8 +65,6 @@ class _Subject:
         arrival = self.slot.take()
         if arrival is None:
             return
-        if arrival.put_s is not None:
-            WAIT_S.observe(max(0.0, monotonic() - arrival.put_s))
         with READ_S.time():
             reading = sensor.read(arrival.frame, arrival.t_s)
         if life != self._life:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from aiortc.mediastreams import MediaStreamTrack
 from av import AudioFrame
 
+from stream.backlog import EncodedFrames
 from stream.egress import Egress
 from stream.errors import Refused
 from stream.ingest import Patience, drain_audio, drain_video, level_of, video_state
@@ -78,6 +79,11 @@ class SessionPeers:
     def published(self) -> bool:
         """Whether there is a publisher."""
         return self._publisher is not None
+
+    @property
+    def backlog(self) -> EncodedFrames | None:
+        """The publisher's pictures that wait to be decoded."""
+        return self._publisher.backlog if self._publisher is not None else None
 
     @contextlib.contextmanager
     def own_picture(self) -> Iterator[None]:

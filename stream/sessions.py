@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Coroutine, Iterator
 from types import TracebackType
 
+from stream.admission import Admission
 from stream.errors import Refused
 from stream.refusals import Refusals
 from stream.services import Services
@@ -26,6 +27,7 @@ class Sessions:
     def __init__(self, services: Services) -> None:
         self.services = services
         self.refusals = Refusals(services.clock)
+        self.admission = Admission(services.sensing, services.settings.readings_hz, services.clock)
         self._sessions: dict[str, Session] = {}
         self._tasks = asyncio.TaskGroup()
         self._reaper: asyncio.Task[None] | None = None
@@ -51,13 +53,17 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._sessions)
 
+    @property
+    def closing(self) -> bool:
+        return self._closing
+
     def get(self, name: str) -> Session | None:
         return self._sessions.get(name)
 
     def get_or_begin(self, name: str) -> Session:
         """The session of that name, begun if there is none.
 
-        Raises Refused: 400 a bad name, 503 too many sessions.
+        Raises Refused: 400 a bad name, 503 too many sessions or too busy a machine.
         """
         if _NAME.fullmatch(name) is None:
             raise Refused(400, "A session name has 1 to 64 characters from A-Z a-z 0-9 _ -.")
@@ -72,6 +78,7 @@ class Sessions:
             raise Refused(
                 503, f"The server carries at most {limit} sessions, or this one is just ending.", retry_s
             )
+        self.admission.check(len(self._sessions))
         session = self._sessions[name] = Session(name, self.services)
         self._tasks.create_task(self._keep(session))
         return session

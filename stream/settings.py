@@ -38,6 +38,10 @@ class Settings:
     signalling_per_s: float = 5.0
 
     max_sessions: int = 4
+    govern: bool = False
+    """Whether the machine's load is watched: readings and pictures are given up before the music suffers, and
+    sessions refused that would be too much. `narrascore serve` does; off, the load of other programs changes
+    nothing, which tests and measurements want."""
     max_listeners: int = 16
     idle_end_s: float = 60.0
     connect_timeout_s: float = 15.0

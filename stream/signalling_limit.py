@@ -17,7 +17,7 @@ from stream.problems import problem, refuse
 
 MAX_ADDRESSES = 1024
 """Addresses remembered; the one not heard of for longest is forgotten first."""
-_FREE_PATHS = ("/", "/source", "/healthz")
+_FREE_PATHS = ("/", "/source", "/healthz", "/readyz")
 _FREE_FOLDER = "/pages/"
 
 

@@ -106,7 +106,7 @@ class _Upsampling:
         if self.tail is not None:
             y[:, 0] += self.tail
         self.tail = halves[:, 1, -1].clone()
-        sound = y.reshape(len(y), -1) + self.bias
+        sound = torch.add(y.reshape(len(y), -1), self.bias)
         return sound[:, self.trim :] if first else sound
 
     def save(self) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from stream.cli import company, doctor, files, live, train
+from stream.cli import company, doctor, files, live, top, train
 from stream.cli.threads import one_thread_each
 
 HELP = "NarraScore Live: music composed live, from the picture."
@@ -22,6 +22,7 @@ def make_command() -> typer.Typer:
     app.command("serve")(live.serve)
     app.command("devices")(company.devices)
     app.command("doctor")(doctor.doctor)
+    app.command("top")(top.top)
     app.command("demo")(live.demo)
     app.command("sense")(files.sense)
     app.command("compose")(files.compose)

@@ -43,13 +43,17 @@ from stream.cli.story import (
     VlmProbeOption,
     slow_reading,
 )
-from stream.cli.terminal import AnchorOption, SeedOption, VerboseOption, fail, log_to_console
+from stream.cli.terminal import AnchorOption, JsonOption, SeedOption, VerboseOption, fail, log_to_console
 from stream.cli.wiring import app_or_exit
 
 HostOption = Annotated[str, typer.Option(help="Address to listen on.")]
 PortOption = Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")]
 ReactivityOption = Annotated[str, typer.Option(help="How fast affect follows: calm, balanced or reactive.")]
 
+GovernOption = Annotated[
+    bool,
+    typer.Option(help="Read the picture less often, and refuse sessions, while the machine is strained."),
+]
 AdaptationOption = Annotated[
     Literal["off", "half", "full"],
     typer.Option(help="How far the range of a session's own picture is stretched, over minutes."),
@@ -90,10 +94,12 @@ def serve(
     musicgen_adapter: MusicGenAdapterOption = None,
     musicgen_guidance: MusicGenGuidanceOption = 3.0,
     musicgen_bits: MusicGenBitsOption = 8,
+    govern: GovernOption = True,
     verbose: VerboseOption = False,
+    log_json: JsonOption = False,
 ) -> None:
     """Start the service and print the addresses a streamer needs."""
-    log_to_console(verbose)
+    log_to_console(verbose, log_json)
     from stream import server
     from stream.access import Access
     from stream.settings import Settings
@@ -108,6 +114,7 @@ def serve(
                 seed=seed,
                 tls_cert=tls_cert,
                 tls_key=tls_key,
+                govern=govern,
                 record=bool(record),
                 record_folder=record or Settings.record_folder,
             ),

@@ -17,20 +17,32 @@ console = Console(stderr=True)
 
 AnchorOption = Annotated[str, typer.Option(help="Style to begin with: a preset's name or free text.")]
 SeedOption = Annotated[int | None, typer.Option(help="The same seed and picture give the same piece.")]
+JsonOption = Annotated[bool, typer.Option("--log-json", help="Log to stderr as JSON, one object a line.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say more while running.")]
 
 
 def fail(message: str) -> typer.Exit:
-    console.print(f"[bold red]narrascore:[/] {escape(message)}", highlight=False)
+    # Left to the terminal to wrap, so that a path can be copied whole.
+    console.print(f"[bold red]narrascore:[/] {escape(message)}", highlight=False, soft_wrap=True)
     return typer.Exit(1)
 
 
-def log_to_console(verbose: bool) -> None:
-    level = logging.INFO if verbose else logging.WARNING
-    handler = RichHandler(console=console, show_path=False)
-    logging.basicConfig(level=level, format="%(message)s", handlers=[handler])
+def log_to_console(verbose: bool, as_json: bool = False) -> None:
+    """Once, in a command. As JSON nothing is left out at INFO: it is for programs."""
+    level = logging.INFO if verbose or as_json else logging.WARNING
+    handler: logging.Handler = RichHandler(console=console, show_path=False)
+    if as_json:
+        from stream.json_log import JsonFormatter
+
+        handler = logging.StreamHandler()
+        handler.setFormatter(JsonFormatter())
+    if not as_json:
+        handler.setFormatter(logging.Formatter("%(message)s"))
+    logging.basicConfig(level=level, handlers=[handler])
     for chatty in ("aioice", "aiortc"):  # at DEBUG they would write addresses and SDP
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # It would warn of every picture of a damaged stream, thirty times a second.
+    logging.getLogger("aiortc.rtcrtpreceiver").setLevel(logging.ERROR)
 
 
 def say_anchor(text: str) -> None:

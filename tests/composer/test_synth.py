@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from composer import relay
 from composer.drumkit import DRUMS
 from composer.instruments import INSTRUMENTS
 from composer.presets import PRESETS, Preset
@@ -232,17 +233,23 @@ def test_close_twice_and_start_another() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss counts kilobytes on Linux only")
-def test_memory_stays_flat_however_many_notes_are_played(synth: Synth) -> None:
+def test_memory_stays_flat_however_many_notes_are_played(
+    synth: Synth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "LEG_TICKS", 2 * SECOND)
+    monkeypatch.setattr(relay, "_LONGEST_TICKS", 3 * SECOND)
+
     def play(seconds: int) -> None:
         for k in range(seconds):
             base = synth.now
+            synth.bar()
             synth.schedule(
                 Strike(base + 600 * j, "felt_piano@harmony", 48 + (7 * j + k) % 24, 0.4, 2_400)
                 for j in range(80)
             )
             ticks(synth, SECOND)
 
-    play(6)  # every zone in use is rendered by now
+    play(12)  # every zone in use is rendered by now, and racks have come and gone
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     play(20)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2_000

@@ -31,7 +31,7 @@ ACCESS = Access(FULL, *TOKENS.values())
 WRONG = "wrong-token-wrong-tok"
 SDP = {"Content-Type": "application/sdp"}
 
-PUBLIC = {"/", "/source", "/pages/{file}", "/healthz"}
+PUBLIC = {"/", "/source", "/pages/{file}", "/healthz", "/readyz"}
 """What needs no token: the pages hold no secret, and the health check none either."""
 
 

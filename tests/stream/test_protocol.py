@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.routing import Route, WebSocketRoute
 
-from stream import audio_http, messages, pages, pcm_socket, telemetry, whep, whip
+from stream import audio_http, messages, metrics, pages, pcm_socket, telemetry, whep, whip
 from stream.ports import Reading
 from stream.session import Session
 from tests.stream import scripted
@@ -85,7 +85,7 @@ def test_the_route_table_is_complete_and_true() -> None:
         documented |= set(re.findall(r"/[a-z]*(?:/(?:\{\w+\}|\w+))*", methods))
     served = {
         route.path
-        for module in (pages, whip, whep, telemetry, audio_http, pcm_socket)
+        for module in (pages, metrics, whip, whep, telemetry, audio_http, pcm_socket)
         for route in module.routes
         if isinstance(route, Route | WebSocketRoute)
     }

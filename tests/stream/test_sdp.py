@@ -125,3 +125,17 @@ def test_any_text_is_refused_cleanly(text: str) -> None:
     for check in (sdp.check_publish, sdp.check_listen):
         with pytest.raises(Refused):
             check("v=0\r\n" + text)
+
+
+def test_a_bundle_of_what_is_not_there_is_refused() -> None:
+    """Found by tests/fuzz: aiortc took it half, and could not be closed afterwards."""
+    for offer in (OBS_OFFER.replace("a=mid:0\r\n", ""), OBS_OFFER.replace("BUNDLE 0 1", "BUNDLE 0 1 2")):
+        with pytest.raises(Refused, match="bundles") as caught:
+            sdp.check_publish(offer)
+        assert caught.value.status == 400
+
+
+def test_an_msid_without_a_track_is_passed_over() -> None:
+    """Found by tests/fuzz: it is allowed, and aiortc raised IndexError."""
+    offer = sdp.check_publish(OBS_OFFER.replace("a=msid:feed feed-audio", "a=msid:feed"))
+    assert "a=msid:feed feed-video" in offer and "a=msid:feed\r" not in offer
