@@ -11,7 +11,7 @@ import sys
 import typer
 
 from stream.cli import company, doctor, files, live, top, train
-from stream.cli.threads import one_thread_each
+from stream.cli.threads import few_arenas, one_thread_each
 
 HELP = "NarraScore Live: music composed live, from the picture."
 
@@ -39,6 +39,7 @@ def make_command() -> typer.Typer:
 
 def main() -> None:
     one_thread_each()
+    few_arenas()
     try:
         make_command()()
     except KeyboardInterrupt:

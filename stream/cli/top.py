@@ -9,7 +9,6 @@ from collections import defaultdict
 from typing import Annotated, NamedTuple
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
@@ -55,7 +54,7 @@ def parse(text: str, t_s: float) -> Scrape:
 
 def view(now: Scrape, before: Scrape | None) -> RenderableType:
     """Rates are over the time since `before`; without it they are not shown."""
-    table = Table(title=_title(now, before), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=_title(now, before), title_justify="left", box=None, padding=(0, 2, 0, 0))
     table.add_column("name", overflow="fold")
     for name in ("video", "fps", "r/s", "queue", "V", "A", "ms", "gaps", "lives"):
         table.add_column(name, justify="right")
@@ -87,7 +86,7 @@ def view(now: Scrape, before: Scrape | None) -> RenderableType:
             _number(figures.get("buffer_seconds", 0.0) * 1000, "{:.0f}"),
             _number(figures.get("underruns_total"), "{:.0f}"),
             _number(figures.get("composer_restarts_total"), "{:.0f}"),
-            _number(_times(rate("composer_cpu_seconds_total"), 100.0), "{:.0f} %"),
+            _number(_times(rate("composer_cpu_seconds_total"), 100.0), "{:.0f}%"),
             _number(figures.get("composer_resident_bytes", 0.0) / 2**20, "{:.0f}"),
             _number(figures.get("listeners"), "{:.0f}"),
         )

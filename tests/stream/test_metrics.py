@@ -62,9 +62,9 @@ def test_rates_are_over_the_time_between_two_looks() -> None:
         return top.Scrape(t_s, {"game": figures}, {"read": (10 * t_s, 0.2 * t_s)}, {})
 
     text = shown(scrape(2.0, 90.0, 1.0), scrape(0.0, 30.0, 0.5))
-    assert "30.0" in text and "25 %" in text and "live" in text and "read 20.0 ms" in text
+    assert "30.0" in text and "25%" in text and "live" in text and "read 20.0 ms" in text
     # A composer that was replaced starts again from nothing.
-    assert "0 %" in shown(scrape(2.0, 90.0, 0.1), scrape(0.0, 30.0, 0.5))
+    assert "0%" in shown(scrape(2.0, 90.0, 0.1), scrape(0.0, 30.0, 0.5))
 
 
 @pytest.mark.parametrize("pid", [None, 0, 2**30])
