@@ -13,7 +13,6 @@ from bench.report import Figure, machine, save, show
 from bench.scope import Scope
 from composer.presets import PRESETS
 from composer.weights import SHIPPED
-from stream.cli.threads import one_thread_each
 
 ALONE = ("sensor", "sound", "loopback")
 OF_COMPOSER = ("composer", "control", "anchor", "endless", "originality", "cost", "latency")
@@ -57,5 +56,4 @@ def main(
 
 
 if __name__ == "__main__":
-    one_thread_each()
     typer.run(main)

@@ -16,7 +16,6 @@ from rich.console import Console
 from rich.progress import track
 
 from bench.report import Figure, below, machine, save, show
-from stream.cli.threads import one_thread_each
 from stream.cli.wiring import make_app
 from stream.clips import decoded, in_turn, sample_clips
 from stream.demo import SHOT_S
@@ -106,5 +105,4 @@ def main(
 
 
 if __name__ == "__main__":
-    one_thread_each()
     typer.run(main)

@@ -26,7 +26,6 @@ from composer.piano_roll import COLORS, PianoRoll
 from composer.played import Begun, Sounded
 from composer.presets import PRESETS
 from composer.score import SAMPLE_RATE_HZ, STEPS_PER_QUARTER
-from stream.cli.threads import one_thread_each
 from stream.spectrogram import Levels, Spectrogram, show_levels
 
 AFFECT = 0.8
@@ -203,5 +202,4 @@ def main(
 
 
 if __name__ == "__main__":
-    one_thread_each()
     typer.run(main)

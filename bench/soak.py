@@ -27,7 +27,7 @@ from rich.console import Console
 
 from bench.capacity import KINDS, EncodedTrack, encoded
 from bench.report import Figure, below, machine, show
-from stream.cli.threads import few_arenas, one_thread_each
+from stream.cli.threads import few_arenas
 from stream.errors import PeerFailed
 from stream.loopback import LoopbackPeer, Received, listening, publishing_track
 from stream.server import serving
@@ -191,6 +191,5 @@ def main(
 
 
 if __name__ == "__main__":
-    one_thread_each()
     few_arenas()
     typer.run(main)
