@@ -114,6 +114,7 @@ class Synth:
         )
         self._stems = np.zeros((len(SECTIONS), TICK_SAMPLES, 2), dtype=np.float32)
         self._compressor = Compressor()
+        self._knee = _KNEE
         self._leveller = Leveller(loudness_lufs)
         self._limiter = Limiter()
         self._now = start_sample
@@ -196,8 +197,7 @@ class Synth:
         if self._retiring:
             self._retire()
         self._forget()
-        # The knee moves with the gain, as if the gain came after: loud affect is glued no more than soft.
-        self._compressor.process(self._raw, _KNEE * _settings(self._relay.mix, self._affect).gain)
+        self._compressor.process(self._raw, self._knee)
         self._leveller.process(self._raw, self._affect[1])
         return self._limiter.process(self._raw)
 
@@ -205,7 +205,10 @@ class Synth:
         """One tick of the racks' sum into `_raw`."""
         v, a = self._affect
         self._affect = (v + (self._wanted[0] - v) * _GLIDE, a + (self._wanted[1] - a) * _GLIDE)
-        self._relay.move({mix: _settings(mix, self._affect) for mix in self._relay.mixes()}, self._now)
+        settings = {mix: _settings(mix, self._affect) for mix in self._relay.mixes()}
+        self._relay.move(settings, self._now)
+        # The knee moves with the gain, as if the gain came after: loud affect is glued no more than soft.
+        self._knee = _KNEE * settings[self._relay.mix].gain
         end = self._now + TICK_SAMPLES
         done = 0
         while done < TICK_SAMPLES:

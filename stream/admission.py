@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import resource
+import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -114,8 +114,7 @@ class Admission:
         if ticks is not None and self._ticks is not None and ticks.all > self._ticks.all:
             self.cpu = (ticks.busy - self._ticks.busy) / (ticks.all - self._ticks.all)
         self._ticks = ticks
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        cpu_s = usage.ru_utime + usage.ru_stime + sum(spent(s.composer_pid).cpu_s for s in sessions)
+        cpu_s = time.process_time() + sum(spent(s.composer_pid).cpu_s for s in sessions)
         if self._own is not None and now_s > self._own[0]:
             share = (cpu_s - self._own[1]) / (now_s - self._own[0]) / (os.cpu_count() or 1)
             self.own_cpu = max(0.0, share)  # a composer that ended takes its time with it

@@ -52,6 +52,12 @@ def test_nobody_else_imports_the_meeting_place(path: Path) -> None:
         assert not [one for one in imported_modules(path) if f"{one}.".startswith(f"{module}.")]
 
 
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_needs_a_module_that_windows_lacks(path: Path) -> None:
+    absent = {"fcntl", "grp", "pty", "pwd", "resource", "syslog", "termios", "tty"}
+    assert not absent & {module.split(".")[0] for module in imported_modules(path)}
+
+
 def test_importing_a_package_brings_no_framework() -> None:
     """A package's __init__ is a docstring and __all__."""
     for package in PACKAGES:
