@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from composer import corpus, dataset, weights
+from composer import corpus, dataset, training, weights
 from composer.decoding import Arrays
 from composer.errors import WeightsError
 from composer.model import Decoder
@@ -40,6 +40,12 @@ def _arrays(module: nn.Module) -> Arrays:
     return {name: value.numpy() for name, value in module.state_dict().items()}
 
 
+def _training(steps: int, seed: int) -> dict[str, Any]:
+    tokens = training.BATCH_ROWS * training.BATCH_TOKENS
+    precision = "bfloat16" if training.multiplies_bfloat16() else "float32"
+    return {"steps": steps, "tokens_per_step": tokens, "seed": seed, "products": precision}
+
+
 def ship_base(data: Path, run: Path, out: Path | None, steps: int, seed: int) -> None:
     """Train the base and write it, without an adapter (one that was there belongs to another base)."""
     torch.set_num_threads(1)
@@ -48,7 +54,7 @@ def ship_base(data: Path, run: Path, out: Path | None, steps: int, seed: int) ->
     baseline = NGram(NGRAM_ORDER, VOCABULARY).fit(pieces.train.tokens).bits_per_token(pieces.held_out.tokens)
     facts: Mapping[str, Any] = {
         **_SOURCES,
-        "training": {"steps": steps, "tokens_per_step": 4096, "seed": seed},
+        "training": _training(steps, seed),
         "split": {
             "pieces": len(pieces.train.names),
             "tokens": len(pieces.train.tokens),
@@ -83,7 +89,7 @@ def ship_adapter(data: Path, run: Path, out: Path | None, steps: int, seed: int)
         )
     adapter, verdict = train_adapter(model, pieces, run / "adapter", steps, seed)
     facts = {key: value for key, value in card.items() if key not in ("model", "adapter", "files")}
-    facts["adapter_training"] = {"steps": steps, "tokens_per_step": 4096, "seed": seed}
+    facts["adapter_training"] = _training(steps, seed)
     facts["adapter_held_out_bits_per_token"] = {k: round(v, 4) for k, v in verdict._asdict().items()}
     shipped = weights.Weights(base.config, base.base, adapter.config, _arrays(adapter))
     weights.write(folder, shipped, facts)

@@ -101,6 +101,12 @@ def bits(loss_nats: float) -> float:
     return loss_nats / math.log(2.0)
 
 
+def multiplies_bfloat16() -> bool:
+    """Whether this processor has units for bfloat16. Without them it is some 80 times slower than float32."""
+    has = torch.cpu.get_capabilities()
+    return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
+
+
 class Gradients:
     """Gradients of a mean loss, one thread per part of the batch.
 
@@ -116,7 +122,9 @@ class Gradients:
         """Leave the mean gradient over `parts` in each parameter's `.grad`; the mean loss in nats."""
 
         def one(part: Batch) -> tuple[float, tuple[Tensor, ...]]:
-            loss = loss_of(part)
+            # A thread's own context: what another thread entered does not hold here.
+            with torch.autocast("cpu", torch.bfloat16, enabled=multiplies_bfloat16()):
+                loss = loss_of(part)
             return loss.item(), torch.autograd.grad(loss, self._parameters)
 
         results = list(self._pool.map(one, parts))
