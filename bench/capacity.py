@@ -24,12 +24,12 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from bench.report import Figure, above
 from bench.scope import Scope
+from stream.beside.clips import sample_clips
 from stream.cli import top
-from stream.clips import sample_clips
+from stream.doors.server import serving
 from stream.errors import PeerFailed
-from stream.loopback import listening, publishing_track, request
-from stream.server import serving
 from stream.settings import Settings
+from stream.webrtc.loopback import listening, publishing_track, request
 
 SETTLE_S = 8.0
 HOLD_S, HOLD_FULL_S = 15.0, 300.0

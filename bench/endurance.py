@@ -16,13 +16,13 @@ from rich.console import Console
 from rich.progress import track
 
 from bench.report import Figure, below, machine, save, show
+from stream.beside.clips import decoded, in_turn, sample_clips
 from stream.cli.wiring import make_app
-from stream.clips import decoded, in_turn, sample_clips
-from stream.demo import SHOT_S
-from stream.demo_peers import FPS, HEIGHT, WIDTH
-from stream.loopback import Received, listening, publishing
-from stream.server import serving
+from stream.demo.peers import FPS, HEIGHT, WIDTH
+from stream.demo.run import SHOT_S
+from stream.doors.server import serving
 from stream.settings import Settings
+from stream.webrtc.loopback import Received, listening, publishing
 
 SAMPLE_EVERY_S = 5.0
 

@@ -26,7 +26,7 @@ from composer.piano_roll import COLORS, PianoRoll
 from composer.played import Begun, Sounded
 from composer.presets import PRESETS
 from composer.score import SAMPLE_RATE_HZ, STEPS_PER_QUARTER
-from stream.spectrogram import Levels, Spectrogram, show_levels
+from stream.sound.spectrogram import Levels, Spectrogram, show_levels
 
 AFFECT = 0.8
 SECONDS = 24

@@ -1,7 +1,7 @@
 """The whole chain over real WebRTC: control latency, glass to ear, underruns, cost.
 
-Real clips with hard cuts go in through WHIP; what a WHEP listener received comes out. See `stream.reaction`
-for how a change is found in the music.
+Real clips with hard cuts go in through WHIP; what a WHEP listener received comes out. See
+`stream.sensing.reaction` for how a change is found in the music.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from pathlib import Path
 
 from bench.report import Figure, above, below
 from composer.symbolic import create
-from stream import demo
+from stream.beside.clips import sample_clips
 from stream.cli.wiring import make_app
-from stream.clips import sample_clips
+from stream.demo import run as demo
 from stream.settings import Settings
 
 SECONDS = 30.0

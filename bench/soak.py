@@ -28,12 +28,12 @@ from rich.console import Console
 from bench.capacity import KINDS, EncodedTrack, encoded
 from bench.report import Figure, below, machine, show
 from stream.cli.threads import few_arenas
+from stream.doors.server import serving
 from stream.errors import PeerFailed
-from stream.loopback import LoopbackPeer, Received, listening, publishing_track
-from stream.server import serving
-from stream.session import Session
-from stream.sessions import Sessions
+from stream.session.session import Session
+from stream.session.sessions import Sessions
 from stream.settings import Settings
+from stream.webrtc.loopback import LoopbackPeer, Received, listening, publishing_track
 
 SESSIONS = ("one", "two")
 ANCHORS = ("cinematic", "ambient", "slow piano", "dark strings")

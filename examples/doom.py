@@ -21,7 +21,7 @@ import numpy.typing as npt
 from av import VideoFrame
 
 from stream.errors import StreamError
-from stream.loopback import publishing
+from stream.webrtc.loopback import publishing
 
 TICS_HZ = 35
 WIDTH, HEIGHT = 640, 360

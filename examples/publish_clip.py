@@ -10,8 +10,8 @@ import contextlib
 import sys
 from pathlib import Path
 
-from stream.clips import decoded, in_turn
-from stream.loopback import publishing
+from stream.beside.clips import decoded, in_turn
+from stream.webrtc.loopback import publishing
 
 FPS = 25
 

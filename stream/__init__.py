@@ -5,7 +5,7 @@
 To make and run the service::
 
     settings = Settings(host="127.0.0.1", port=8080)          # stream.settings; every choice has a default
-    app = create_app(                                         # stream.app; raises ValueError without a preset
+    app = create_app(                                         # stream.doors.app; ValueError without a preset
         settings,
         sensor_factory=make_sensor,        # () -> Sensor, called on a sensing thread, once per session
         windows={"balanced": AffectWindow},    # reactivity -> (() -> Window), called on the event loop
@@ -14,18 +14,18 @@ To make and run the service::
         read_anchor=read_anchor,           # str -> AnchorReply, raises ValueError with a sentence
         presets=["neoclassical", ...],     # the first is the default anchor unless settings name one
     )
-    server.run(app, settings)              # stream.server: blocks until SIGINT or SIGTERM, fades, returns;
+    server.run(app, settings)              # stream.doors.server: blocks until SIGINT or SIGTERM, fades;
                                            # raises CannotListen (a StreamError) when the port is taken
 
 Inside another program (demo, bench, tests), with real peers over HTTP and UDP::
 
-    async with serving(app, settings) as url:                           # stream.server; port 0: any free one
-        recording = Recording()                                         # stream.loopback
+    async with serving(app, settings) as url:                           # see stream.doors.server; 0: any port
+        recording = Recording()                                         # stream.webrtc.loopback
         async with (
             publishing(url, frames, fps=30, codec="H264", on_frame=note),   # frames: Iterator[VideoFrame]
             listening(url, recording),
         ):
-            session = app.state.sessions.get("live")                    # stream.session.Session
+            session = app.state.sessions.get("live")                    # stream.session.session.Session
             ...
         recording.pcm()       # int16 (n, 2); recording.blocks has (samples, pts, t_s) as they arrived
 

@@ -19,6 +19,17 @@ FORBIDDEN = {
     "composer": {"stream", "sensor", "tests", "bench", "examples"},
 }
 
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("",),
+    ("sound", "composing", "sensing"),
+    ("webrtc", "recording"),
+    ("session",),
+    ("doors", "beside"),
+    ("demo",),
+    ("cli",),
+)
+"""The folders of `stream`, from the ground up ("" is its own modules): each imports only from below it."""
+
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 
 
@@ -43,6 +54,21 @@ def test_imports_point_one_way(path: Path) -> None:
     roots = {module.split(".")[0] for module in imported_modules(path)}
     crossed = roots & FORBIDDEN[path.relative_to(ROOT).parts[0]]
     assert not crossed, f"{name} must not import {', '.join(sorted(crossed))}"
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "stream").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_the_stream_s_folders_import_only_from_below(path: Path) -> None:
+    def folder(parts: tuple[str, ...]) -> str:
+        return parts[1] if len(parts) > 2 and (ROOT / "stream" / parts[1]).is_dir() else ""
+
+    floor = {name: number for number, names in enumerate(FLOORS) for name in names}
+    own = folder(path.relative_to(ROOT).parts)
+    for module in imported_modules(path):
+        parts = (*module.split("."), "")
+        if parts[0] == "stream" and (other := folder(parts)) != own:
+            assert floor[other] < floor[own], f"{path.relative_to(ROOT)} must not import {module}"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

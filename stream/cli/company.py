@@ -10,7 +10,7 @@ from rich.console import Console
 from stream.cli.terminal import fail
 
 if TYPE_CHECKING:
-    from stream.sessions import Companion
+    from stream.session.sessions import Companion
 
 SourceOption = Annotated[
     str, typer.Option(help="A video file or the address of one, shown again and again as the picture.")
@@ -40,7 +40,7 @@ PlayOption = Annotated[
 
 def devices() -> None:
     """List the sound devices of this machine, for `serve --play`."""
-    from stream import speakers
+    from stream.beside import speakers
 
     out = Console(soft_wrap=True)
     try:
@@ -58,14 +58,14 @@ def devices() -> None:
 def company(source: str, obs: str, obs_password: str, play: str | None) -> list[Companion]:
     """Everything that was asked for. Ends the command with a sentence when some of it cannot be."""
     from stream import clock
-    from stream.file_source import check, file_source
-    from stream.obs_feed import obs_feed
+    from stream.beside.file_source import check, file_source
+    from stream.beside.obs_feed import obs_feed
 
     if source and obs:
         raise fail("one picture at a time: give --source or --obs, not both.")
     found: list[Companion] = []
     if source:
-        from stream.clips import ClipError
+        from stream.beside.clips import ClipError
 
         try:
             check(source)
@@ -77,7 +77,7 @@ def company(source: str, obs: str, obs_password: str, play: str | None) -> list[
             raise fail("--obs takes the address of OBS's WebSocket server: ws://127.0.0.1:4455.")
         found.append(obs_feed(obs, obs_password, clock.monotonic))
     if play is not None:
-        from stream import speakers
+        from stream.beside import speakers
 
         try:
             name = "" if play == "default" else play

@@ -18,8 +18,8 @@ from composer.score import SAMPLE_RATE_HZ
 from stream.cli.outputs import whole
 from stream.cli.sheet import COLUMNS, draw
 from stream.errors import StreamError
-from stream.spectrogram import Spectrogram
-from stream.wav_file import LONGEST_S, WavFile
+from stream.sound.spectrogram import Spectrogram
+from stream.sound.wav_file import LONGEST_S, WavFile
 
 
 class OutputError(StreamError):

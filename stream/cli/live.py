@@ -100,8 +100,8 @@ def serve(
 ) -> None:
     """Start the service and print the addresses a streamer needs."""
     log_to_console(verbose, log_json)
-    from stream import server
     from stream.access import Access
+    from stream.doors import server
     from stream.settings import Settings
 
     try:
@@ -159,7 +159,7 @@ def demo(
     import asyncio
 
     from composer.symbolic import create
-    from stream import demo as work
+    from stream.demo import run as work
     from stream.errors import StreamError
     from stream.settings import Settings
 

@@ -14,10 +14,10 @@ from composer.score import SAMPLE_RATE_HZ
 from sensor.live import Eye
 from sensor.sense import Row, sense
 from stream.cli.outputs import whole
-from stream.mixing import HOP_SAMPLES, Ducker, mixed
-from stream.original_sound import original_sound
 from stream.ports import Block
-from stream.soundtrack import Clip, SoundtrackError, check_target, look, replace_sound
+from stream.sound.mixing import HOP_SAMPLES, Ducker, mixed
+from stream.sound.original_sound import original_sound
+from stream.sound.soundtrack import Clip, SoundtrackError, check_target, look, replace_sound
 
 BLOCK_SAMPLES = 10 * HOP_SAMPLES
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from composer.affect_curve import AffectCurve
 from composer.piano_roll import PianoRoll
-from stream.spectrogram import Spectrogram
+from stream.sound.spectrogram import Spectrogram
 
 _INK, _PAPER = "#d7dae0", "#14161b"
 _VALENCE, _AROUSAL = "#5cc8ff", "#ff9d5c"

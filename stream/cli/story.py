@@ -12,7 +12,7 @@ from stream.cli.terminal import fail
 
 if TYPE_CHECKING:
     from sensor.vlm.host import SlowReading
-    from stream.sessions import Companion, Sessions
+    from stream.session.sessions import Companion, Sessions
 
 VlmOption = Annotated[
     str,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sensor.vlm.host import SlowReading
     from stream.cli.music import Musician
     from stream.ports import AnchorReply
-    from stream.sessions import Companion
+    from stream.session.sessions import Companion
     from stream.settings import Settings
 
 DEFAULT_REACTIVITY = "balanced"
@@ -83,8 +83,8 @@ def make_app(
     from sensor.vlm.live import FusedSensor
     from sensor.window import PRESETS as WINDOWS
     from sensor.window import AffectWindow
-    from stream.app import create_app
     from stream.cli.telling import create, open_notes
+    from stream.doors.app import create_app
     from stream.ports import Sensor, Window
 
     if musician is None:

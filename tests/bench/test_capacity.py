@@ -8,8 +8,8 @@ import av
 import pytest
 
 from bench.capacity import CLOCK_HZ, EncodedTrack, Kind, Step, encoded, figures, judged
-from stream.backlog import is_key_frame
 from stream.cli.top import Scrape
+from stream.webrtc.backlog import is_key_frame
 
 CPU, MEMORY = "process_cpu_seconds_total", "process_resident_memory_bytes"
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stream.loopback import Recording, listening, publishing, request
 from stream.ports import Affect
-from stream.session import Session
+from stream.session.session import Session
+from stream.webrtc.loopback import Recording, listening, publishing, request
 from tests.e2e.test_loopback import Picture, alive, loudness, service, session_of, silences_s, until
 from tests.stream import scripted
 from tests.stream.offers import OBS_OFFER

@@ -19,7 +19,7 @@ import pytest
 
 from stream.access import Access
 from tests.e2e.test_loopback import service, session_of, until
-from tests.stream.test_tls import Pair, write_pair
+from tests.stream.doors.test_tls import Pair, write_pair
 
 pytestmark = [
     pytest.mark.e2e,

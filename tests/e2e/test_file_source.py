@@ -13,13 +13,13 @@ from av import VideoFrame
 from starlette.applications import Starlette
 
 from stream import clock
-from stream.app import create_app
-from stream.file_source import file_source
-from stream.loopback import publishing
-from stream.server import serving
-from stream.sessions import Companion
+from stream.beside.file_source import file_source
+from stream.beside.speakers import speakers
+from stream.doors.app import create_app
+from stream.doors.server import serving
+from stream.session.sessions import Companion
 from stream.settings import Settings
-from stream.speakers import speakers
+from stream.webrtc.loopback import publishing
 from tests.e2e.test_loopback import Picture, session_of, until
 from tests.stream import scripted
 from tests.stream.fake_sound import FakeSound

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 from stream.access import Access
-from stream.loopback import Recording, listening
+from stream.webrtc.loopback import Recording, listening
 from tests.e2e.test_loopback import service, session_of, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]

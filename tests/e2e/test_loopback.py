@@ -17,13 +17,13 @@ import websockets
 from av import VideoFrame
 from starlette.applications import Starlette
 
-from stream import loopback
+from stream.doors.server import serving
 from stream.errors import PeerFailed
-from stream.loopback import LoopbackPeer, Recording, Reply, listening, publishing, request
 from stream.ports import ComposerFactory
-from stream.server import serving
-from stream.session import Session
+from stream.session.session import Session
 from stream.settings import Settings
+from stream.webrtc import loopback
+from stream.webrtc.loopback import LoopbackPeer, Recording, Reply, listening, publishing, request
 from tests.stream import scripted
 from tests.stream.served import scripted_app
 

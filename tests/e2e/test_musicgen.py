@@ -11,7 +11,7 @@ import pytest
 
 from composer.musicgen.factory import MusicGenFactory, prepare
 from composer.musicgen.loading import Options
-from stream.loopback import Recording, listening, publishing
+from stream.webrtc.loopback import Recording, listening, publishing
 from tests.composer.musicgen import tiny_musicgen
 from tests.e2e.test_loopback import Picture, loudness, service, session_of, silences_s, until
 

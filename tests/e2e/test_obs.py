@@ -16,11 +16,11 @@ import websockets
 from av import VideoFrame
 
 from stream import clock
-from stream.app import create_app
-from stream.obs_client import ObsClient
-from stream.obs_feed import obs_feed
-from stream.server import serving
-from stream.session import Session
+from stream.beside.obs_client import ObsClient
+from stream.beside.obs_feed import obs_feed
+from stream.doors.app import create_app
+from stream.doors.server import serving
+from stream.session.session import Session
 from stream.settings import Settings
 from tests.e2e.obs_studio import obs_studio
 from tests.e2e.test_loopback import until

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stream.doors.server import CannotListen, run
 from stream.errors import StreamError
-from stream.loopback import Recording, listening, request
-from stream.server import CannotListen, run
 from stream.settings import Settings
+from stream.webrtc.loopback import Recording, listening, request
 from tests.e2e.test_faults import shared_memory
 from tests.e2e.test_loopback import alive, until
 from tests.stream.served import scripted_app
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parents[2]
 SERVER = """
 import sys
-from stream import server
+from stream.doors import server
 from stream.settings import Settings
 from tests.stream.served import scripted_app
 settings = Settings(port=int(sys.argv[1]))

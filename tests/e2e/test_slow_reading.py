@@ -11,8 +11,8 @@ import pytest
 
 from sensor.vlm.host import SlowReading
 from stream.cli.wiring import make_app
-from stream.server import serving
-from stream.session import Session
+from stream.doors.server import serving
+from stream.session.session import Session
 from stream.settings import Settings
 from tests.sensor.pictures import blobs, frame_of
 from tests.sensor.vlm import lives

@@ -21,12 +21,12 @@ import websockets
 from av import VideoFrame
 
 from stream import clock
-from stream.file_source import file_source
-from stream.loopback import Recording, listening, publishing
-from stream.obs_feed import obs_feed
-from stream.server import serving
+from stream.beside.file_source import file_source
+from stream.beside.obs_feed import obs_feed
+from stream.beside.speakers import speakers
+from stream.doors.server import serving
 from stream.settings import Settings
-from stream.speakers import speakers
+from stream.webrtc.loopback import Recording, listening, publishing
 from tests.e2e.test_audio_out import played
 from tests.e2e.test_file_source import app_with, write_clip
 from tests.e2e.test_loopback import session_of, until

@@ -8,10 +8,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream import messages
-from stream.session import Session
+from stream.doors import messages
+from stream.session.session import Session
 from tests.fuzz.effort import count, fuzz
-from tests.stream.test_messages import with_session
+from tests.stream.doors.test_messages import with_session
 
 KINDS = [
     "anchor",

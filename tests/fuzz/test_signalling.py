@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.errors import Refused
-from stream.peer import Peer
-from stream.sdp import check_listen, check_publish, stereo_answer
 from stream.settings import Settings
-from stream.trickle import MAX_CANDIDATES, candidates_of
+from stream.webrtc.peer import Peer
+from stream.webrtc.sdp import check_listen, check_publish, stereo_answer
+from stream.webrtc.trickle import MAX_CANDIDATES, candidates_of
 from tests.fuzz.damage import damaged_lines
 from tests.fuzz.effort import count, fuzz
 from tests.stream.offers import OBS_OFFER, listen_offer, publish_offer

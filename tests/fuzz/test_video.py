@@ -23,11 +23,11 @@ from hypothesis import strategies as st
 
 from sensor.motion import Motion
 from sensor.picture import Shrinker
-from stream.backlog import MAX_DECODED, MAX_ENCODED, bound, is_key_frame
 from stream.latest_frame import LatestFrame
+from stream.webrtc.backlog import MAX_DECODED, MAX_ENCODED, bound, is_key_frame
 from tests.fuzz.damage import damaged_bytes
 from tests.fuzz.effort import count, fuzz
-from tests.stream.test_backlog import Transport
+from tests.stream.webrtc.test_backlog import Transport
 
 CODECS = {
     name: RTCRtpCodecParameters(mimeType=f"video/{name}", clockRate=90_000, payloadType=97)

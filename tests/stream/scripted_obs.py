@@ -15,7 +15,7 @@ import numpy as np
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from stream.obs_protocol import authentication
+from stream.beside.obs_protocol import authentication
 
 Json = dict[str, Any]
 SALT = "lM1GncleQOaCu9lT1yeUZhFYnqhsLLP1G5lAGo3ixaI="

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from starlette.applications import Starlette
 
-from stream.app import create_app
-from stream.loopback import Reply, request
+from stream.doors.app import create_app
+from stream.doors.server import serving
 from stream.ports import ComposerFactory
-from stream.server import serving
 from stream.settings import Settings
+from stream.webrtc.loopback import Reply, request
 from tests.stream import scripted
 
 

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from av import VideoFrame
 
-from stream import telemetry
-from stream.composer_pool import ComposerPool
+from stream.composing.pool import ComposerPool
+from stream.doors import telemetry
 from stream.latest_frame import LatestFrame
 from stream.ports import Reading, WritesAnchor
-from stream.sensing import SensingPool
-from stream.services import Services
-from stream.session import Session
-from stream.sessions import Sessions
+from stream.sensing.readers import SensingPool
+from stream.session.services import Services
+from stream.session.session import Session
+from stream.session.sessions import Sessions
 from stream.settings import Settings
 from tests import virtual_time
 from tests.stream import scripted

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from stream.loopback import Reply
 from stream.settings import Settings
+from stream.webrtc.loopback import Reply
 from tests.stream.offers import OBS_OFFER, listen_offer
 from tests.stream.served import Client, served
 

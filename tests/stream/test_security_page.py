@@ -19,7 +19,7 @@ def named(page: str) -> set[tuple[Path, str]]:
         if not path and not function:
             continue
         if path:
-            file = ROOT / path if "/" in path else ROOT / "tests" / "stream" / path
+            file = ROOT / path if "/" in path else next((ROOT / "tests" / "stream").rglob(path), Path(path))
         found.add((file, function))
     return found
 

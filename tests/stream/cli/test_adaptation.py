@@ -27,7 +27,7 @@ def test_the_command_knows_three() -> None:
 @pytest.mark.parametrize("mode", ["off", "full"])
 def test_sessions_get_it(mode: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, Any] = {}
-    monkeypatch.setattr("stream.app.create_app", lambda settings, **parts: seen.update(parts))
+    monkeypatch.setattr("stream.doors.app.create_app", lambda settings, **parts: seen.update(parts))
     asked = []
     monkeypatch.setattr("sensor.live.LiveSensor", lambda eye, adaptation="off": asked.append(adaptation))
     make_app(Settings(), adaptation=mode)

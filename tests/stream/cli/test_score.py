@@ -11,12 +11,12 @@ from typer.testing import CliRunner
 
 from composer.affect_curve import constant
 from sensor.sense import Row
+from stream.beside.clips import sample_clips
 from stream.cli.__main__ import make_command
 from stream.cli.scoring import Order, check, curve_of, write_scored
-from stream.clips import sample_clips
-from stream.mixing import Ducker
 from stream.ports import Block
-from stream.soundtrack import SoundtrackError
+from stream.sound.mixing import Ducker
+from stream.sound.soundtrack import SoundtrackError
 from tests.composer import tiny
 from tests.stream.clips import heard, make_clip, picture_packets
 

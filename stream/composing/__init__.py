@@ -1,0 +1,1 @@
+"""A session's composer: a process of its own, its bounded ring, and how it is watched and replaced."""

@@ -1,0 +1,278 @@
+"""A session's side of its composer: steers it, watches it, and starts another when it is lost.
+
+One thread per session owns the process and the pipe. The event loop only sets values and never waits: affect
+goes through shared memory, commands through slots where the newest wins.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from stream.clock import Clock
+from stream.composing.link import ComposerLink
+from stream.composing.messages import (
+    Accent,
+    Applied,
+    AppliedAccent,
+    AppliedSteer,
+    Begin,
+    Failed,
+    Notes,
+    NowPlaying,
+    Playing,
+    Prime,
+    Primed,
+    Ready,
+    Report,
+    Snapshot,
+)
+from stream.composing.pool import ComposerPool
+from stream.composing.process import ComposerProcess
+from stream.number_log import NumberLog
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.05
+DRAIN_WAIT_S = 0.25
+"""How long a new composer waits for the old one's last samples to have been played."""
+MAX_LOSSES = 5
+LOSSES_WITHIN_S = 60.0
+BACKOFF_S = (0.0, 0.0, 0.5, 2.0, 4.0)
+"""Wait before starting again after the first, second... loss within `LOSSES_WITHIN_S`."""
+CLOSE_GRACE_S = 0.5
+
+
+class ComposerStatus(NamedTuple):
+    """`state` is starting, playing, restarting or failed; `error` is for people."""
+
+    state: str
+    restarts: int
+    error: str
+
+
+class _Lost(Exception):
+    """The process ended, hung or failed: the message says how."""
+
+
+class ComposerHost:
+    """Keeps one piece playing into `link` until `close`.
+
+    `steer`, `accent`, `set_anchor` and `set_seed` may be called from any thread and return at once.
+    """
+
+    def __init__(
+        self,
+        pool: ComposerPool,
+        link: ComposerLink,
+        anchor: str,
+        seed: int,
+        clock: Clock,
+        *,
+        name: str,
+        start_timeout_s: float,
+        hang_s: float,
+        snapshot_s: float,
+    ) -> None:
+        self._pool = pool
+        self._link = link
+        self._anchor = anchor
+        self._seed = seed
+        self._clock = clock
+        self._name = name
+        self._start_timeout_s = start_timeout_s
+        self._hang_s = hang_s
+        self._snapshot_s = snapshot_s
+
+        self.status = ComposerStatus("starting", 0, "")
+        self.now_playing: Mapping[str, str | float] = {}
+        self.steer_log = NumberLog(AppliedSteer, 8192)
+        self.accent_log = NumberLog(AppliedAccent, 1024)
+        self.anchor_error = ""
+        self.on_notes: Callable[[Notes], None] = lambda notes: None
+        """Told of what was played, on the supervisor thread: return at once, never raise."""
+
+        self._worker: ComposerProcess | None = None
+        self._ready = False
+        self._playing = False
+        # Anchors are numbered: wanted, sent, and acknowledged by the process that plays now.
+        self._prime_number = 0
+        self._primes_sent = 0
+        self._last_primed = 0
+        self._accent = False
+        self._snapshot: Snapshot | None = None
+        self._snapshot_number = 0
+        self._losses: deque[float] = deque(maxlen=MAX_LOSSES)
+        self._closing = threading.Event()
+        self._wake = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"composer-host-{name}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    @property
+    def pid(self) -> int | None:
+        """The composer's process, if there is one."""
+        worker = self._worker
+        return worker.pid if worker is not None else None
+
+    def steer(self, valence: float, arousal: float) -> None:
+        """Affect from now on; the newest wins."""
+        self._link.affect = (valence, arousal)
+
+    def accent(self) -> None:
+        """A cut, now. Cuts that come faster than they can be passed on are one."""
+        self._accent = True
+        self._wake.set()
+
+    def set_anchor(self, anchor: str) -> None:
+        """Cross over to another style. Revives a composer that was given up."""
+        self._anchor = anchor
+        self._prime_number += 1
+        self._wake.set()
+
+    def set_seed(self, seed: int) -> None:
+        """Cross over to another piece in the same style."""
+        self._seed = seed
+        self._snapshot = None
+        self._prime_number += 1
+        self._wake.set()
+
+    def close(self) -> None:
+        """Stop the music and end the process. Blocks for up to about three seconds. Idempotent."""
+        self._closing.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    # Everything below runs on the supervisor thread.
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            try:
+                self._play(self._pool.take())
+            except _Lost as loss:
+                self._note_loss(str(loss))
+            except (OSError, RuntimeError) as error:  # no process could be started
+                self._note_loss(f"cannot be started: {error}")
+
+    def _note_loss(self, reason: str) -> None:
+        now = self._clock()
+        self._losses.append(now)
+        recent = sum(now - t < LOSSES_WITHIN_S for t in self._losses)
+        restarts = self.status.restarts + 1
+        log.warning("session %s: composer lost (%s), restart %d", self._name, reason, restarts)
+        if recent >= MAX_LOSSES:
+            number = self._prime_number  # before anybody can know: whoever answers the news is heard
+            self.status = ComposerStatus("failed", restarts, reason)
+            log.error("session %s: composer given up after %d losses in a row", self._name, recent)
+            while number == self._prime_number and not self._closing.is_set():
+                self._rest(1.0)
+            self._losses.clear()
+        else:
+            self.status = ComposerStatus("restarting", restarts, reason)
+            self._closing.wait(BACKOFF_S[recent - 1])
+        if recent > 1:
+            # A state that kills whoever restores it must not be restored again.
+            self._snapshot = None
+
+    def _play(self, worker: ComposerProcess) -> None:
+        """Drive one process until it is lost or we close. Raises _Lost."""
+        self._worker = worker
+        worker.wake_with(self._wake)
+        try:
+            self._await_ready(worker)
+            if not self._closing.is_set():
+                self._supervise(worker)
+        finally:
+            self._worker = None
+            worker.end(CLOSE_GRACE_S if self._closing.is_set() else 0.0)
+
+    def _await_ready(self, worker: ComposerProcess) -> None:
+        began = self._clock()
+        self._ready = False
+        while not self._ready and not self._closing.is_set():
+            self._rest(TICK_S)
+            self._hear(worker)
+            if self._clock() - began > self._start_timeout_s:
+                raise _Lost(f"it was not ready after {self._start_timeout_s:.0f} s")
+        # Whatever the last composer left is played, and faded out, before the next one starts.
+        drained = self._clock() + DRAIN_WAIT_S
+        while self._link.ring.available and self._clock() < drained and not self._closing.is_set():
+            self._closing.wait(0.005)
+
+    def _supervise(self, worker: ComposerProcess) -> None:
+        # A snapshot in an older style is gone on from, then crossed over from, as it would have been.
+        number, snapshot = self._prime_number, self._snapshot
+        self._primes_sent = self._last_primed = number if snapshot is None else self._snapshot_number
+        self._playing = False
+        worker.tell(
+            Begin(
+                self._link.name,
+                self._link.ring.capacity,
+                self._anchor,
+                self._seed,
+                snapshot.state if snapshot else None,
+                snapshot.position if snapshot else 0,
+                self._snapshot_s,
+            )
+        )
+        beat, stalled_s, last_s = self._link.heartbeat, 0.0, self._clock()
+        while not self._closing.is_set():
+            self._rest(TICK_S)
+            self._hear(worker)
+            now = self._clock()
+            # Counted in steps of at most two ticks: time in which this machine slept is not a hang.
+            stalled_s += min(now - last_s, 2 * TICK_S)
+            last_s = now
+            if self._link.heartbeat != beat:
+                beat, stalled_s = self._link.heartbeat, 0.0
+            limit_s = self._hang_s if self._playing else self._start_timeout_s
+            if stalled_s > limit_s:
+                raise _Lost(f"it hung for {stalled_s:.1f} s")
+            if self._prime_number != self._primes_sent == self._last_primed:
+                self._primes_sent = self._prime_number
+                worker.tell(Prime(self._primes_sent, self._anchor, self._seed))
+            if self._accent:
+                self._accent = False
+                worker.tell(Accent())
+
+    def _rest(self, timeout_s: float) -> None:
+        """Until there is something to do, but no longer than that."""
+        self._wake.wait(timeout_s)
+        self._wake.clear()
+
+    def _hear(self, worker: ComposerProcess) -> None:
+        """Take in everything the process has said. Raises _Lost when it has failed or ended."""
+        alive = worker.alive  # asked first: whatever it said before it ended is heard below
+        while (report := worker.hear()) is not None:
+            self._note(worker, report)
+        if not alive:
+            raise _Lost(f"its process ended with code {worker.exit_code}")
+
+    def _note(self, worker: ComposerProcess, report: Report) -> None:
+        match report:
+            case Ready():
+                self._ready = True
+            case Playing():
+                self._playing = True
+                self.status = ComposerStatus("playing", self.status.restarts, "")
+                log.info("session %s: composer %d plays", self._name, worker.pid)
+            case Primed(number, error):
+                self._last_primed = number
+                self.anchor_error = error
+            case Applied(steers, accents):
+                self.steer_log.extend(steers)
+                self.accent_log.extend(accents)
+            case Snapshot():
+                if self._primes_sent == self._last_primed:
+                    self._snapshot, self._snapshot_number = report, self._last_primed
+            case NowPlaying(words):
+                self.now_playing = words
+            case Notes():
+                self.on_notes(report)
+            case Failed(error):
+                raise _Lost(error)

@@ -1,0 +1,231 @@
+"""The composer's own process: steer, render a block, put it in the ring, for as long as the session lives.
+
+The main thread owns the composer. One thread reads commands, one sends reports; neither can make the
+music wait. When the parent dies the pipe ends and so does this process.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import queue
+import signal
+import threading
+import time
+from collections import deque
+from multiprocessing.connection import Connection
+from typing import TypeVar
+
+from stream.composing.link import ComposerLink
+from stream.composing.messages import (
+    Accent,
+    Applied,
+    AppliedAccent,
+    AppliedSteer,
+    Begin,
+    Close,
+    Command,
+    Failed,
+    Notes,
+    NowPlaying,
+    Playing,
+    Prime,
+    Primed,
+    Ready,
+    Report,
+    Snapshot,
+)
+from stream.ports import CHANNELS, Composer, ComposerFactory, TellsNotes
+from stream.precedence import put_music_first
+
+log = logging.getLogger(__name__)
+
+BLOCK_SAMPLES = 480
+"""Affect takes effect on this grid of 10 ms."""
+FULL_RING_NAP_S = 0.003
+NOW_PLAYING_EVERY_S = 1.0
+REPORTS_EVERY_S = 0.05
+MAX_STATE_BYTES = 16 << 20
+_ORPHAN_GRACE_S = 1.0
+
+T = TypeVar("T")
+
+
+class _Reporter(threading.Thread):
+    """Sends reports in the background. Bounded; when the parent is slow the oldest of each kind are lost."""
+
+    def __init__(self, pipe: Connection) -> None:
+        super().__init__(name="composer-reports", daemon=True)
+        self._pipe = pipe
+        self._steers: deque[AppliedSteer] = deque(maxlen=1024)
+        self._accents: deque[AppliedAccent] = deque(maxlen=256)
+        self._notes: deque[object] = deque(maxlen=2048)
+        self._reports: deque[Report] = deque(maxlen=64)
+        self._wake = threading.Event()
+        self._sending = threading.Lock()
+
+    def steered(self, steer: AppliedSteer) -> None:
+        self._steers.append(steer)
+        self._wake.set()
+
+    def accented(self, accent: AppliedAccent) -> None:
+        self._accents.append(accent)
+        self._wake.set()
+
+    def noted(self, notes: tuple[object, ...]) -> None:
+        self._notes.extend(notes)
+        self._wake.set()
+
+    def send(self, report: Report) -> None:
+        self._reports.append(report)
+        self._wake.set()
+
+    def run(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            if not self.flush():
+                return
+            time.sleep(REPORTS_EVERY_S)
+
+    def flush(self) -> bool:
+        """False when nobody listens any more."""
+        with self._sending:
+            try:
+                while self._reports:
+                    self._pipe.send(self._reports.popleft())
+                if self._steers or self._accents:
+                    self._pipe.send(Applied(_drained(self._steers), _drained(self._accents)))
+                if self._notes:
+                    self._pipe.send(Notes(os.getpid(), _drained(self._notes)))
+            except OSError:
+                return False
+            return True
+
+
+def _drained(waiting: deque[T]) -> tuple[T, ...]:
+    return tuple(waiting.popleft() for _ in range(len(waiting)))
+
+
+def _read_commands(pipe: Connection, commands: queue.SimpleQueue[Command]) -> None:
+    try:
+        while True:
+            commands.put(pipe.recv())
+    except (EOFError, OSError):
+        commands.put(Close())
+        # The main thread may be stuck inside the composer: an orphan must not live on.
+        time.sleep(_ORPHAN_GRACE_S)
+        os._exit(1)
+
+
+class _Performance:
+    """One composer playing into one link."""
+
+    def __init__(self, composer: Composer, begin: Begin, reporter: _Reporter) -> None:
+        self._composer = composer
+        self._reporter = reporter
+        self._link = ComposerLink.attach(begin.link, begin.capacity)
+        self._snapshot_every_s = begin.snapshot_every_s
+        self._position = 0
+        if begin.state is None:
+            composer.prime(begin.anchor, begin.seed)
+        else:
+            composer.restore(begin.state, exact=False)  # silence is heard by all, another phase by nobody
+            self._position = begin.position
+        self._affect: tuple[float, float] | None = None
+        now = time.monotonic()
+        self._next_words_s = now
+        self._next_snapshot_s = now + begin.snapshot_every_s
+        self._announced = False
+
+    def obey(self, command: Command) -> None:
+        match command:
+            case Prime(number, anchor, seed):
+                try:
+                    self._composer.prime(anchor, seed)
+                except ValueError as error:
+                    self._reporter.send(Primed(number, str(error)))
+                else:
+                    self._reporter.send(Primed(number, ""))
+                self._next_words_s = 0.0
+            case Accent():
+                self._composer.accent(self._position)
+                self._reporter.accented(
+                    AppliedAccent(self._position, self._link.ring.written, time.monotonic())
+                )
+            case Begin() | Close():  # handled by `run`
+                pass
+
+    def step(self) -> None:
+        """Steer, then render one block if there is room for it, else wait a moment."""
+        self._link.beat()
+        if self._link.ring.space < BLOCK_SAMPLES:
+            self._tell()
+            time.sleep(FULL_RING_NAP_S)
+            return
+        affect = self._link.affect
+        if affect != self._affect:
+            self._affect = affect
+            self._composer.steer(*affect, self._position)
+            self._reporter.steered(
+                AppliedSteer(self._position, self._link.ring.written, time.monotonic(), *affect)
+            )
+        block = self._composer.render(BLOCK_SAMPLES)
+        if block.shape != (BLOCK_SAMPLES, CHANNELS):
+            raise ValueError(f"render({BLOCK_SAMPLES}) returned an array of shape {block.shape}")
+        self._link.ring.write(block)
+        self._position += BLOCK_SAMPLES
+        if isinstance(self._composer, TellsNotes) and (notes := self._composer.take_notes()):
+            self._reporter.noted(notes)
+        if not self._announced:
+            self._announced = True
+            self._reporter.send(Playing())
+
+    def _tell(self) -> None:
+        """Only called when the ring is full: looking at the composer's state must not cost an underrun."""
+        now = time.monotonic()
+        if now >= self._next_words_s:
+            self._next_words_s = now + NOW_PLAYING_EVERY_S
+            self._reporter.send(NowPlaying(dict(self._composer.now_playing())))
+        if math.isfinite(self._snapshot_every_s) and now >= self._next_snapshot_s:
+            self._next_snapshot_s = now + self._snapshot_every_s
+            state = self._composer.state()
+            if len(state) <= MAX_STATE_BYTES:
+                self._reporter.send(Snapshot(self._position, state))
+
+    def close(self) -> None:
+        self._link.close()
+
+
+def run(pipe: Connection, factory: ComposerFactory) -> None:
+    """The process's main function (spawned by `stream.composing.pool`)."""
+    # Ctrl-C reaches the whole group; the parent says when to stop, after the fade.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
+    threading.Thread(target=_read_commands, args=(pipe, commands), daemon=True).start()
+    reporter = _Reporter(pipe)
+    performance: _Performance | None = None
+    try:
+        composer = factory()
+        reporter.start()
+        reporter.send(Ready())
+        while True:
+            while performance is None or not commands.empty():
+                command = commands.get()
+                if isinstance(command, Close):
+                    return
+                if isinstance(command, Begin):
+                    put_music_first()
+                    performance = _Performance(composer, command, reporter)
+                elif performance is not None:
+                    performance.obey(command)
+            performance.step()
+    except Exception as error:  # noqa: BLE001
+        # Whatever the composer raised, the parent starts another; it needs to know why.
+        reporter.send(Failed(f"{type(error).__name__}: {error}"))
+        reporter.flush()
+        raise SystemExit(1) from None
+    finally:
+        if performance is not None:
+            performance.close()

@@ -1,0 +1,313 @@
+"""The demo: real clips through the real service, over loopback WebRTC, kept and measured.
+
+The service runs here with its composer process; the peers run in another process and reach it over HTTP and
+UDP only. Nothing is passed round the side: what is measured is read from the session afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import importlib.util
+import multiprocessing
+import time
+import wave
+from collections.abc import Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from starlette.applications import Starlette
+
+from stream.beside.clips import sample_clips
+from stream.demo.peers import PeersReport, run_peers
+from stream.sound.egress import PlayedBlock
+from stream.errors import StreamError
+from stream.ports import SAMPLE_RATE_HZ, Affect, ComposerFactory, Reading
+from stream.process_cost import Cost, CostMeter
+from stream.sensing.reaction import Steer, alignment, parting_after
+from stream.doors.server import serving
+from stream.session.session import Session
+from stream.settings import Settings
+
+SHOT_S = 5.0
+LEAD_S = 2.0
+CSV_HZ = 10
+HORIZON_S = 1.5
+MAX_TWINS = 3
+"""Glass to ear is worked out for so many cuts: each costs two renderings of the piece."""
+
+find_clips = sample_clips
+
+
+class DemoError(StreamError):
+    """The demo cannot run; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the demo measured; None where it could not be (too few cuts, nothing moved)."""
+
+    readings_per_s: float
+    sensor_lag_s: float | None
+    control_latency_ms: float | None
+    control_latency_p99_ms: float | None
+    glass_to_ear_ms: float | None
+    underruns: int
+    cost: Cost
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Take:
+    """Everything one run left behind. Times are monotonic seconds."""
+
+    peers: PeersReport
+    steers: list[Steer]
+    readings: list[Reading]
+    affect: list[tuple[float, Affect]]
+    played: list[PlayedBlock]
+    underruns: int
+    anchor: str
+    seed: int
+    cost: Cost
+
+
+def check_plotting() -> None:
+    """Raises DemoError when the plot could not be drawn: better now than after the music."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise DemoError("matplotlib is missing: pip install 'narrascore-live[demo]' brings it.")
+
+
+async def run(
+    app: Starlette,
+    settings: Settings,
+    factory: ComposerFactory,
+    clips: Sequence[Path],
+    seconds: float,
+    folder: Path,
+) -> Figures:
+    """Play for `seconds`, write score.wav, affect.csv and score.png into `folder`, and measure.
+
+    Raises:
+        StreamError: the composer could not start, or the peers could not connect.
+    """
+    # A fresh interpreter for the peers and the twin: no thread or graph of ours is copied into it.
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as elsewhere:
+        async with serving(app, settings) as url:
+            take = await _take(app, url, elsewhere, clips, seconds)
+        with Console(stderr=True).status("finding where the music first answered each cut"):
+            figures = await _measure(take, factory, elsewhere, folder)
+    await asyncio.to_thread(_write, take, folder, seconds)
+    return figures
+
+
+async def _take(app: Starlette, url: str, elsewhere: Executor, clips: Sequence[Path], seconds: float) -> Take:
+    loop = asyncio.get_running_loop()
+    session: Session = app.state.sessions.get_or_begin("live")
+    played: list[PlayedBlock] = []
+    session.add_tap(played.append)
+    began_s = time.monotonic() - session.time_s()
+    meter = CostMeter()
+    columns = (
+        TextColumn("[bold]scoring"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns) as progress:
+        bar = progress.add_task("the composer is getting ready", total=seconds)
+        while (status := session.composer_status).state == "starting":
+            progress.refresh()
+            await asyncio.sleep(0.1)
+        if status.state == "failed":
+            raise DemoError(f"The composer could not start: {status.error}")
+        progress.update(bar, description="the peers are connecting")
+        peers = loop.run_in_executor(elsewhere, run_peers, url, clips, seconds, SHOT_S, LEAD_S)
+        while not peers.done():
+            await asyncio.sleep(0.25)
+            if session.readings:
+                meter.sample([session.composer_pid] if session.composer_pid else [])
+                progress.update(
+                    bar, completed=min(meter.elapsed_s, seconds), description=_words(session.affect)
+                )
+        progress.update(bar, completed=seconds)
+    report = await peers
+    assert session.egress is not None
+    return Take(
+        peers=report,
+        steers=_steers(session),
+        readings=[r._replace(t_s=r.t_s + began_s) for r in session.reading_log],
+        affect=[(one.t_s + began_s, Affect(*one[1:])) for one in session.affect_log],
+        played=played,
+        underruns=session.egress.underruns,
+        anchor=session.anchor_text,
+        seed=session.seed,
+        cost=meter.cost(),
+    )
+
+
+def _words(affect: Affect) -> str:
+    return f"valence {affect.valence:+.2f}  arousal {affect.arousal:+.2f}"
+
+
+def _steers(session: Session) -> list[Steer]:
+    steers = [Steer(s.at_sample, s.t_s, s.valence, s.arousal) for s in session.steer_log]
+    accents = [Steer(a.at_sample, a.t_s, 0.0, 0.0, accent=True) for a in session.accent_log]
+    return sorted(steers + accents, key=lambda s: (s.at_sample, s.t_s))
+
+
+async def _measure(take: Take, factory: ComposerFactory, elsewhere: Executor, folder: Path) -> Figures:
+    control = control_latencies_ms(take)
+    return Figures(
+        readings_per_s=_readings_per_s(take),
+        sensor_lag_s=_median([lag for cut in take.peers.cuts_s if (lag := sensor_lag_s(take.affect, cut))]),
+        control_latency_ms=_median(control),
+        control_latency_p99_ms=float(np.percentile(control, 99)) if control else None,
+        glass_to_ear_ms=_median(await glass_to_ear_ms(take, factory, elsewhere)),
+        underruns=take.underruns,
+        cost=take.cost,
+        folder=folder,
+    )
+
+
+def _readings_per_s(take: Take) -> float:
+    span = take.readings[-1].t_s - take.readings[0].t_s if len(take.readings) > 1 else 0.0
+    return (len(take.readings) - 1) / span if span else 0.0
+
+
+def _median(values: Sequence[float]) -> float | None:
+    return float(np.median(values)) if values else None
+
+
+def sensor_lag_s(affect: Sequence[tuple[float, Affect]], cut_s: float, settle_s: float = 4.5) -> float | None:
+    """From a cut to the estimate having gone 63 % of its way to where it settles; None if it hardly moves.
+
+    Measured on the axis that moves more.
+    """
+    times = np.array([t for t, _ in affect])
+    values = np.array([(a.valence, a.arousal) for _, a in affect])
+    before, after = np.searchsorted(times, [cut_s, cut_s + settle_s]) - 1
+    if before < 0 or after <= before:
+        return None
+    way = values[after] - values[before]
+    axis = int(np.abs(way).argmax())
+    if abs(way[axis]) < 0.05:
+        return None
+    gone = (values[before : after + 1, axis] - values[before, axis]) / way[axis]
+    return float(times[before + int((gone >= 0.63).argmax())] - cut_s)
+
+
+def control_latencies_ms(take: Take) -> list[float]:
+    """For every steer: from the composer being given it to the first block that can differ leaving."""
+    pairs = ((steer, _block_with(take, steer.at_sample)) for steer in take.steers)
+    return [1000.0 * (block.t_s - steer.t_s) for steer, block in pairs if block is not None]
+
+
+async def glass_to_ear_ms(take: Take, factory: ComposerFactory, elsewhere: Executor) -> list[float]:
+    """For the first cuts: from the new picture being sent to music changed by it being received."""
+    first_pts = _first_pts_heard(take)
+    starts = np.array([start for start, _ in take.peers.arrivals])
+    loop = asyncio.get_running_loop()
+    result = []
+    for cut_s in take.peers.cuts_s[:MAX_TWINS]:
+        sample = await loop.run_in_executor(
+            elsewhere, parting_after, factory, take.anchor, take.seed, take.steers, cut_s, HORIZON_S
+        )
+        block = _block_with(take, sample) if sample is not None else None
+        if sample is not None and block is not None:
+            heard = block.pts + sample - block.ring_sample - first_pts
+            index = int(np.searchsorted(starts, heard, side="right")) - 1
+            if index >= 0:
+                result.append(1000.0 * (take.peers.arrivals[index][1] - cut_s))
+    return result
+
+
+def _block_with(take: Take, sample: int) -> PlayedBlock | None:
+    """The block in which the piece's `sample` left, if it did."""
+    starts = [block.ring_sample for block in take.played]
+    index = int(np.searchsorted(starts, sample, side="right")) - 1
+    inside = index >= 0 and sample < starts[index] + len(take.played[index].block)
+    return take.played[index] if inside else None
+
+
+def _first_pts_heard(take: Take) -> int:
+    """The sender's sample clock at the first sample the listener received.
+
+    The RTP clock starts anywhere, so it is found from the sound: where what left and what arrived agree.
+    """
+    first = take.played[0].pts
+    left = np.zeros(take.played[-1].pts + len(take.played[-1].block) - first, dtype=np.float32)
+    for block in take.played:
+        left[block.pts - first : block.pts - first + len(block.block)] = block.block.mean(axis=1)
+    heard = take.peers.pcm.mean(axis=1).astype(np.float32) / 32768.0
+    return first + alignment(left, heard)
+
+
+def _write(take: Take, folder: Path, seconds: float) -> None:
+    from stream.demo.plot import draw
+
+    folder.mkdir(parents=True, exist_ok=True)
+    pcm, began_s = _from_first_picture(take, seconds)
+    with wave.open(str(folder / "score.wav"), "wb") as out:
+        out.setnchannels(2)
+        out.setsampwidth(2)
+        out.setframerate(SAMPLE_RATE_HZ)
+        out.writeframes(pcm.astype("<i2").tobytes())
+    rows = affect_rows(take, began_s, len(pcm) / SAMPLE_RATE_HZ)
+    with (folder / "affect.csv").open("w", newline="", encoding="utf-8") as lines:
+        table = csv.writer(lines)
+        table.writerow(("t_s", "valence", "arousal", "confidence", "cut"))
+        table.writerows((f"{t:.2f}", f"{v:.4f}", f"{a:.4f}", f"{c:.4f}", cut) for t, v, a, c, cut in rows)
+    draw(folder / "score.png", pcm, rows, [(t.t_s - began_s, t.rgb) for t in take.peers.thumbnails])
+
+
+def _from_first_picture(take: Take, seconds: float) -> tuple[npt.NDArray[np.int16], float]:
+    """What was heard from the first picture on, at most `seconds` of it; and when that began."""
+    starts, times = zip(*take.peers.arrivals, strict=True)
+    index = min(int(np.searchsorted(times, take.peers.began_s)), len(starts) - 1)
+    return take.peers.pcm[starts[index] :][: round(seconds * SAMPLE_RATE_HZ)], times[index]
+
+
+def affect_rows(take: Take, began_s: float, length_s: float) -> list[tuple[float, float, float, float, int]]:
+    """(t_s, valence, arousal, confidence, cut) ten times a second on the recording's time axis."""
+    times = np.array([t for t, _ in take.affect]) - began_s
+    cuts = np.array([r.t_s for r in take.readings if r.cut]) - began_s
+    rows = []
+    for step in range(int(length_s * CSV_HZ) + 1):
+        t = step / CSV_HZ
+        index = int(np.searchsorted(times, t, side="right")) - 1
+        affect = take.affect[index][1] if index >= 0 else Affect(0.0, 0.0, 0.0)
+        cut = int(((cuts > t - 1 / CSV_HZ) & (cuts <= t)).any())
+        rows.append((t, affect.valence, affect.arousal, affect.confidence, cut))
+    return rows
+
+
+def print_table(figures: Figures, console: Console) -> None:
+    """One table of everything measured, and where the files are."""
+
+    def text(value: Any, unit: str, form: str = ".0f") -> str:
+        return "not measured: nothing moved enough" if value is None else f"{value:{form}} {unit}".strip()
+
+    table = Table(title="measured in this run", show_header=False, title_justify="left")
+    cost = figures.cost
+    for name, value in (
+        ("readings per second", text(figures.readings_per_s, "", ".1f")),
+        ("sensor lag (63 %)", text(figures.sensor_lag_s, "s", ".2f")),
+        ("control latency, median", text(figures.control_latency_ms, "ms")),
+        ("control latency, 99th percentile", text(figures.control_latency_p99_ms, "ms")),
+        ("glass to ear", text(figures.glass_to_ear_ms, "ms")),
+        ("underruns", str(figures.underruns)),
+        ("CPU share (service and composer)", f"{cost.cores:.2f} of one core"),
+        ("peak memory (service and composer)", f"{cost.peak_mib:.0f} MiB"),
+    ):
+        table.add_row(name, value)
+    console.print(table)
+    for name in ("score.wav", "affect.csv", "score.png"):
+        console.print(f"{figures.folder / name}", highlight=False)

@@ -1,0 +1,1 @@
+"""The ASGI application: every route, who may use it, and what it answers."""

@@ -1,0 +1,121 @@
+"""The service as one ASGI application. Nothing runs until its lifespan begins."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from stream import clock
+from stream.composing.pool import ComposerPool
+from stream.doors import audio_http, metrics, pages, pcm_socket, telemetry, whep, whip
+from stream.doors.gatekeeper import Gatekeeper
+from stream.doors.problems import on_fault, on_http_exception, on_refused
+from stream.doors.signalling_limit import Allowance, SignallingLimit
+from stream.errors import Refused
+from stream.ports import ComposerFactory, OpenNoteFile, ReadAnchor
+from stream.precedence import quick_handover
+from stream.recording.recorder import Provenance, nothing_known
+from stream.sensing.mood import WindowFactory
+from stream.sensing.readers import SensingPool, SensorFactory
+from stream.session.services import Services
+from stream.session.sessions import Companion, Sessions
+from stream.settings import Settings
+from stream.sound.opus import encode_silence
+
+
+def create_app(
+    settings: Settings,
+    *,
+    sensor_factory: SensorFactory,
+    windows: Mapping[str, WindowFactory],
+    composer_factory: ComposerFactory,
+    read_anchor: ReadAnchor,
+    presets: Sequence[str],
+    companions: Sequence[Companion] = (),
+    provenance: Provenance = nothing_known,
+    open_notes: OpenNoteFile | None = None,
+) -> Starlette:
+    """The application. While its lifespan runs, `app.state.sessions` is the `Sessions` registry.
+
+    `composer_factory` is pickled by name and called in another process; `sensor_factory` is called on a
+    sensing thread. `provenance` and `open_notes` are for recordings. `companions` run beside the sessions,
+    from the first request to the last.
+
+    Raises ValueError when there is no anchor to begin with, or no window of the reactivity in `settings`.
+    """
+    if settings.reactivity and settings.reactivity not in windows:
+        raise ValueError(f"The reactivity is one of {', '.join(windows)}.")
+    if not (settings.default_anchor or presets):
+        raise ValueError("give at least one preset, or a default anchor")
+    read_anchor(settings.default_anchor or presets[0])
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        services = Services(
+            settings,
+            clock.monotonic,
+            SensingPool(
+                sensor_factory,
+                clock.monotonic,
+                threads=settings.sensing_threads,
+                readings_hz=settings.readings_hz,
+                duty=settings.sensing_duty,
+                hang_s=settings.sensor_hang_s,
+            ),
+            ComposerPool(composer_factory, settings.warm_composers),
+            windows,
+            read_anchor,
+            tuple(presets),
+            encode_silence(),
+            provenance,
+            open_notes,
+        )
+        services.sensing.start()
+        await asyncio.to_thread(services.composers.start)
+        try:
+            with quick_handover():
+                async with Sessions(services) as sessions:
+                    app.state.sessions = sessions
+                    async with asyncio.TaskGroup() as tasks:
+                        running = [tasks.create_task(companion(sessions)) for companion in companions]
+                        running.append(tasks.create_task(metrics.watch_loop()))
+                        if settings.govern:
+                            running.append(tasks.create_task(sessions.admission.govern(sessions)))
+                        yield
+                        for task in running:
+                            task.cancel()
+        finally:
+            await asyncio.to_thread(services.composers.close)
+            await asyncio.to_thread(services.sensing.close)
+
+    app = Starlette(
+        routes=[
+            *pages.routes,
+            *whip.routes,
+            *whep.routes,
+            *telemetry.routes,
+            *metrics.routes,
+            *audio_http.routes,
+            *pcm_socket.routes,
+        ],
+        middleware=[
+            Middleware(
+                Gatekeeper,
+                hosts=(*settings.allowed_hosts, settings.host),
+                origins=settings.allowed_origins,
+            ),
+            Middleware(
+                SignallingLimit,
+                allowance=Allowance(settings.signalling_burst, settings.signalling_per_s, clock.monotonic),
+            ),
+        ],
+        exception_handlers={Refused: on_refused, HTTPException: on_http_exception, Exception: on_fault},
+        lifespan=lifespan,
+    )
+    app.state.access = settings.access
+    return app

@@ -1,0 +1,136 @@
+"""The WebSocket `/ws/{session}`: telemetry out at 10 Hz, controls in."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import deque
+
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from stream.access import Right, chosen_subprotocol, require_watch, rights_of
+from stream.doors import messages
+from stream.errors import Refused
+from stream.session.session import Session
+from stream.session.sessions import Sessions
+
+log = logging.getLogger(__name__)
+
+MAX_WAITING = 8
+"""Answers and telemetry a slow client may be behind; then the oldest is dropped."""
+MAX_PAGES = 16
+CONTROLS_PER_S = 50.0
+POLICY, TRY_AGAIN = 1008, 1013
+
+
+class _Outbox:
+    """Messages on their way to one client. The oldest is dropped when it is slow."""
+
+    def __init__(self, socket: WebSocket) -> None:
+        self._socket = socket
+        self._waiting: deque[messages.Json] = deque(maxlen=MAX_WAITING)
+        self._any = asyncio.Event()
+
+    def post(self, message: messages.Json) -> None:
+        self._waiting.append(message)
+        self._any.set()
+
+    async def deliver(self) -> None:
+        while True:
+            await self._any.wait()
+            self._any.clear()
+            while self._waiting:
+                await self._socket.send_text(json.dumps(self._waiting.popleft()))
+
+
+async def telemetry(socket: WebSocket) -> None:
+    """One client, from hello to goodbye."""
+    sessions: Sessions = socket.app.state.sessions
+    subprotocol = chosen_subprotocol(socket)
+    try:
+        require_watch(socket)
+        session = sessions.get_or_begin(socket.path_params["session"])
+        if session.pages >= MAX_PAGES:
+            raise Refused(503, "This session has as many pages open as it can serve.")
+    except Refused as refused:
+        await socket.accept(subprotocol)
+        await socket.close(TRY_AGAIN if refused.status == 503 else POLICY, refused.detail)
+        return
+    await socket.accept(subprotocol)
+    session.pages += 1
+    session.touch()
+    try:
+        await _serve(socket, session, sessions)
+    finally:
+        session.pages -= 1
+        session.touch()
+
+
+async def _serve(socket: WebSocket, session: Session, sessions: Sessions) -> None:
+    outbox = _Outbox(socket)
+    outbox.post(messages.hello(session, sessions.services.presets))
+    tasks = [
+        asyncio.create_task(work)
+        for work in (
+            outbox.deliver(),
+            _report(outbox, session, sessions),
+            _listen(socket, outbox, session, Right.CONTROL in rights_of(socket)),
+        )
+    ]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    if session.closing and socket.client_state.name == "CONNECTED":
+        await _close_quietly(socket)
+    for result in results:
+        # The client going away ends whichever task noticed first; anything else is a fault.
+        if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect):
+            raise result
+
+
+async def _close_quietly(socket: WebSocket) -> None:
+    try:
+        await socket.close(1001, "The session has ended.")
+    except (WebSocketDisconnect, RuntimeError):  # it was closed while we decided to
+        return
+
+
+async def _report(outbox: _Outbox, session: Session, sessions: Sessions) -> None:
+    told = session.mood.cuts.count
+    anchor = session.anchor_text
+    while not session.closing:
+        if session.anchor_text != anchor:
+            anchor = session.anchor_text
+            outbox.post(messages.anchored(session))
+        cuts = [t_s for number, t_s in session.mood.cuts.recent if number > told]
+        told = session.mood.cuts.count
+        report = messages.telemetry(session, cuts)
+        report["notice"] = sessions.refusals.latest(session.name) or report["notice"]
+        outbox.post(report)
+        await asyncio.sleep(1.0 / sessions.services.settings.telemetry_hz)
+
+
+async def _listen(socket: WebSocket, outbox: _Outbox, session: Session, may_control: bool) -> None:
+    loop = asyncio.get_running_loop()
+    free_at_s = loop.time()
+    while True:
+        message = await socket.receive()
+        if message["type"] == "websocket.disconnect":
+            return
+        text = message.get("text")
+        if text is None:
+            outbox.post(messages.binary_refused())
+        else:
+            outbox.post(messages.answer(session, text, may_control))
+        # A client in a hurry waits; a burst of a second's worth is let through.
+        free_at_s = max(free_at_s, loop.time() - 1.0) + 1.0 / CONTROLS_PER_S
+        if free_at_s > loop.time():
+            await asyncio.sleep(free_at_s - loop.time())
+
+
+routes = [WebSocketRoute("/ws/{session}", telemetry)]

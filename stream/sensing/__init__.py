@@ -1,0 +1,1 @@
+"""The threads that read pictures, and what a session makes of the readings."""

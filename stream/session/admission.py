@@ -1,0 +1,135 @@
+"""Music wins over sensing: readings and pictures are given up first, and what is too much is refused.
+
+One task on the event loop. What it decides is in `stream.session.load`; here it is measured and applied.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from stream.errors import Refused
+from stream.process_cost import spent
+from stream.sensing.readers import SensingPool
+from stream.session.load import Governor, Level, Sample, room_for_another
+from stream.session.session import Session
+from stream.webrtc.backlog import MAX_ENCODED
+
+log = logging.getLogger(__name__)
+
+SAMPLE_S = 1.0
+TICKS = 10
+"""Looks at the event loop's lateness per sample."""
+READINGS_HZ = {Level.FEWER_READINGS: 2.0, Level.KEY_FRAMES: 1.0}
+RETRY_AFTER_S = 20
+WORDS = {
+    Level.FEWER_READINGS: "The machine is busy: the picture is read less often, the music goes on as it was.",
+    Level.KEY_FRAMES: "The machine is very busy: only key frames of the picture are read, the music goes on.",
+}
+
+
+class Ticks(NamedTuple):
+    """Of all cores together, since the machine started, in the kernel's ticks."""
+
+    busy: int
+    all: int
+
+
+def machine_ticks() -> Ticks | None:
+    """From /proc/stat (proc(5)); None where there is none."""
+    try:
+        numbers = [int(x) for x in Path("/proc/stat").read_text().partition("\n")[0].split()[1:9]]
+    except (OSError, ValueError):
+        return None
+    total, idle = sum(numbers), numbers[3] + numbers[4]
+    return Ticks(total - idle, total)
+
+
+class Admission:
+    """Lives on the event loop. Does nothing until `govern` runs."""
+
+    def __init__(self, sensing: SensingPool, readings_hz: float, clock: Callable[[], float]) -> None:
+        self._sensing = sensing
+        self._readings_hz = readings_hz
+        self._clock = clock
+        self._governor = Governor()
+        self._ticks: Ticks | None = None
+        self._own: tuple[float, float] | None = None
+        self._underruns: dict[str, int] = {}
+        self.level = Level.ALL
+        self.cpu: float | None = None
+        """Share of all cores that anybody uses; None before it is known."""
+        self.own_cpu = 0.0
+        """Share of all cores that the service and its composers use."""
+
+    def refuses(self, sessions: int) -> bool:
+        """Whether one more session beside `sessions` would be too much."""
+        return not room_for_another(self.level, self.cpu, self.own_cpu, sessions)
+
+    def check(self, sessions: int) -> None:
+        """Raises Refused 503 when one more session beside `sessions` would be too much."""
+        if self.refuses(sessions):
+            raise Refused(
+                503,
+                f"The machine is too busy for a session beside the {sessions} it carries: try again later.",
+                RETRY_AFTER_S,
+            )
+
+    async def govern(self, sessions: Iterable[Session]) -> None:
+        """Measure and apply, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            late_s = 0.0
+            for _ in range(TICKS):
+                due_s = loop.time() + SAMPLE_S / TICKS
+                await asyncio.sleep(SAMPLE_S / TICKS)
+                late_s = max(late_s, loop.time() - due_s)
+            self.apply(self._governor.note(self.measure(sessions, late_s)), sessions)
+
+    def measure(self, sessions: Iterable[Session], late_s: float) -> Sample:
+        now_s, live = self._clock(), list(sessions)
+        self._measure_cpu(now_s, live)
+        underruns, buffer_s, backlog = 0, float("inf"), 0.0
+        counts: dict[str, int] = {}
+        for session in live:
+            if session.egress is not None:
+                counts[session.id] = session.egress.underruns
+                underruns += max(0, counts[session.id] - self._underruns.get(session.id, counts[session.id]))
+                if session.egress.state == "playing" and session.composer_status.state == "playing":
+                    buffer_s = min(buffer_s, session.buffer_ms / 1000.0)
+            waiting = session.peers.backlog
+            if waiting is not None:
+                backlog = max(backlog, len(waiting) / MAX_ENCODED["video"])
+        self._underruns = counts
+        return Sample(now_s, self.cpu, late_s, underruns, backlog, buffer_s)
+
+    def _measure_cpu(self, now_s: float, sessions: list[Session]) -> None:
+        ticks = machine_ticks()
+        if ticks is not None and self._ticks is not None and ticks.all > self._ticks.all:
+            self.cpu = (ticks.busy - self._ticks.busy) / (ticks.all - self._ticks.all)
+        self._ticks = ticks
+        cpu_s = time.process_time() + sum(spent(s.composer_pid).cpu_s for s in sessions)
+        if self._own is not None and now_s > self._own[0]:
+            share = (cpu_s - self._own[1]) / (now_s - self._own[0]) / (os.cpu_count() or 1)
+            self.own_cpu = max(0.0, share)  # a composer that ended takes its time with it
+        self._own = (now_s, cpu_s)
+
+    def apply(self, level: Level, sessions: Iterable[Session]) -> None:
+        """Make `level` hold for every session, also for publishers that came since."""
+        if level != self.level:
+            how = "strained" if level > self.level else "calmer"
+            log.info("the machine is %s: level %s", how, level.name)
+            self._sensing.set_readings_hz(min(self._readings_hz, READINGS_HZ.get(level, self._readings_hz)))
+        for session in sessions:
+            backlog = session.peers.backlog
+            only = level >= Level.KEY_FRAMES
+            if backlog is not None and backlog.key_frames_only != only:
+                backlog.key_frames_only = only
+            session.remark("load", partial(WORDS.__getitem__, level) if level in WORDS else None)
+        self.level = level

@@ -1,0 +1,1 @@
+"""One WebRTC connection: its offer, its candidates, its tracks both ways. Knows no session."""

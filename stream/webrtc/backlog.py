@@ -1,0 +1,193 @@
+"""Bounds for the two queues of an incoming track: aiortc's own grow without end when somebody is slow.
+
+Encoded frames wait for the track's decoder thread, decoded ones for whoever reads the track. Both queues are
+put in the place of aiortc's before its decoder thread starts; `tests/stream/webrtc/test_backlog.py` holds
+that the receiver still has the attributes that are replaced here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from aiortc import RTCRtpReceiver
+from av.frame import Frame
+
+from stream.clock import Clock, monotonic
+from stream.stages import DECODE_S
+
+MAX_ENCODED: Final = {"video": 30, "audio": 50}
+"""Frames that may wait for the decoder: a second of either."""
+MAX_DECODED: Final = {"video": 4, "audio": 50}
+ASK_EVERY_S = 2.0
+"""How often a sender may be asked for a key frame."""
+KEY_PATIENCE_S = 6.0
+"""A sender that never sends one (periodic intra refresh) is decoded again after this long, damage and all."""
+
+_IDR = 5
+_PICTURES = ("VP8", "H264")
+
+
+class Encoded(NamedTuple):
+    """What aiortc hands to its decoder thread: the negotiated codec and an assembled frame."""
+
+    codec: Any
+    frame: Any
+
+
+def is_key_frame(codec_name: str, data: bytes) -> bool:
+    """Whether a frame needs no other: VP8 (RFC 6386, 9.1), H.264 Annex B (table 7-1); sound never does."""
+    if codec_name == "VP8":
+        return len(data) > 0 and data[0] & 1 == 0
+    if codec_name == "H264":
+        at = data.find(b"\0\0\1")
+        while 0 <= at < len(data) - 3:
+            if data[at + 3] & 0x1F == _IDR:
+                return True
+            at = data.find(b"\0\0\1", at + 3)
+        return False
+    return True
+
+
+class EncodedFrames:
+    """Frames on their way to a decoder thread. `put` never blocks.
+
+    When full, sound loses its oldest frame. A picture's frames refer to each other: all that wait are
+    dropped, and what follows until the next key frame, which the sender is asked for.
+    """
+
+    def __init__(self, capacity: int, ask_key_frame: Callable[[], None], clock: Clock = monotonic) -> None:
+        self._capacity = capacity
+        self._ask = ask_key_frame
+        self._clock = clock
+        self._waiting: deque[Encoded | None] = deque()
+        self._changed = threading.Condition()
+        self._key_frames_only = False
+        self._until_key = False
+        self._key_s = self._asked_s = float("-inf")
+        self._lost_s = 0.0
+        self.dropped = 0
+        """Frames never decoded because the decoder was behind; not those left out on purpose."""
+        self.left_out = 0
+        self._taken_s: float | None = None
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def key_frames_only(self) -> bool:
+        return self._key_frames_only
+
+    @key_frames_only.setter
+    def key_frames_only(self, only: bool) -> None:
+        """Decode key frames alone, asking for one every `ASK_EVERY_S`; then all again, from the next on."""
+        if self._key_frames_only and not only:
+            self._lose()
+        self._key_frames_only = only
+
+    def put(self, item: tuple[Any, Any] | None) -> None:
+        """A frame from the network; None: there will be no more, and what waits is not worth decoding."""
+        with self._changed:
+            if item is None:
+                self._waiting.clear()
+                self._waiting.append(None)
+            else:
+                self._add(Encoded(*item))
+            self._changed.notify()
+
+    def _add(self, encoded: Encoded) -> None:
+        name, now_s = encoded.codec.name, self._clock()
+        if not encoded.frame.data:
+            # Senders that probe the bandwidth send packets of nothing but padding. FFmpeg takes an empty one
+            # for the end of the stream and decodes nothing any more.
+            return
+        if name not in _PICTURES:
+            if len(self._waiting) >= self._capacity:
+                self._waiting.popleft()
+                self.dropped += 1
+            self._waiting.append(encoded)
+            return
+        key = is_key_frame(name, encoded.frame.data)
+        if key:
+            self._key_s, self._until_key = now_s, False
+        elif self._until_key and now_s - self._lost_s > KEY_PATIENCE_S:
+            self._until_key = False
+        if len(self._waiting) >= self._capacity:
+            self.dropped += len(self._waiting)
+            self._waiting.clear()
+            if not key:
+                self._lose()
+        if (self._until_key or self._key_frames_only) and not key:
+            self.dropped += not self._key_frames_only
+            self.left_out += self._key_frames_only
+            if now_s - max(self._asked_s, self._key_s) >= ASK_EVERY_S or self._asked_s < self._lost_s:
+                self._asked_s = now_s
+                self._ask()
+            return
+        self._waiting.append(encoded)
+
+    def _lose(self) -> None:
+        self._until_key, self._lost_s = True, self._clock()
+
+    def get(self) -> tuple[Any, Any] | None:
+        """The oldest frame, or None at the end. Blocks; for one thread."""
+        with self._changed:
+            if self._taken_s is not None:
+                # The decoder thread is back for more: until now it decoded what it took last.
+                DECODE_S.observe(self._clock() - self._taken_s)
+            while not self._waiting:
+                self._changed.wait()
+            item = self._waiting.popleft()
+            pictures = item is not None and item.codec.name in _PICTURES
+            self._taken_s = self._clock() if pictures else None
+            return item
+
+
+class DecodedFrames:
+    """Frames on their way to a track's reader, the oldest dropped when full. Lives on the event loop."""
+
+    def __init__(self, capacity: int) -> None:
+        self._waiting: deque[Frame] = deque(maxlen=capacity)
+        self._capacity = capacity
+        self._ended = False
+        self._arrived = asyncio.Event()
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    async def put(self, frame: Frame | None) -> None:
+        """None is the end."""
+        if frame is None:
+            self._ended = True
+        else:
+            self.dropped += len(self._waiting) == self._capacity
+            self._waiting.append(frame)
+        self._arrived.set()
+
+    async def get(self) -> Frame | None:
+        """The oldest frame; None once the track has ended and nothing waits."""
+        while not self._waiting:
+            if self._ended:
+                return None
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._waiting.popleft()
+
+
+def bound(receiver: RTCRtpReceiver) -> EncodedFrames | None:
+    """Put bounded queues into a receiver that has a track and has not started; None if it has no track."""
+    track: Any = receiver.track
+    if track is None:
+        return None
+    parts = vars(receiver)
+    assert parts["_RTCRtpReceiver__decoder_thread"] is None, "too late: the decoder has its queues already"
+    trouble: threading.Event = parts["_RTCRtpReceiver__decoder_error"]
+    # Set, it makes aiortc send a picture loss indication with the next packet.
+    encoded = EncodedFrames(MAX_ENCODED[track.kind], trouble.set)
+    parts["_RTCRtpReceiver__decoder_queue"] = encoded
+    track._queue = DecodedFrames(MAX_DECODED[track.kind])
+    return encoded

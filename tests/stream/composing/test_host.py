@@ -1,0 +1,241 @@
+"""The host against a worker that is played by the test, in-process: no process, no waiting."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from stream.composing import host as composer_host
+from stream.composing.host import ComposerHost
+from stream.composing.link import ComposerLink
+from stream.composing.messages import (
+    Accent,
+    Applied,
+    AppliedSteer,
+    Begin,
+    Failed,
+    Notes,
+    Playing,
+    Prime,
+    Primed,
+    Ready,
+    Snapshot,
+)
+
+WAIT_S = 10.0
+"""Only reached by a failing test."""
+
+
+class StandInWorker:
+    """In place of a process: alive until told otherwise."""
+
+    pid = 4711
+
+    def __init__(self) -> None:
+        self.exit_code: int | None = None
+        self.ended = threading.Event()
+        self._commands: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._reports: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    @property
+    def alive(self) -> bool:
+        return self.exit_code is None
+
+    def wake_with(self, event: threading.Event) -> None:
+        pass
+
+    def tell(self, command: object) -> None:
+        self._commands.put(command)
+
+    def hear(self) -> Any:
+        return None if self._reports.empty() else self._reports.get()
+
+    def end(self, grace_s: float) -> None:
+        self.exit_code = 0
+        self.ended.set()
+
+    # The test's side.
+
+    def hears(self) -> Any:
+        return self._commands.get(timeout=WAIT_S)
+
+    def says(self, *reports: object) -> None:
+        for report in reports:
+            self._reports.put(report)
+
+
+class Pool:
+    def __init__(self) -> None:
+        self.workers: list[StandInWorker] = []
+        self._more = threading.Condition()
+
+    def take(self) -> StandInWorker:
+        with self._more:
+            self.workers.append(StandInWorker())
+            self._more.notify_all()
+            return self.workers[-1]
+
+    def nth(self, number: int) -> StandInWorker:
+        with self._more:
+            assert self._more.wait_for(lambda: len(self.workers) >= number, WAIT_S)
+            return self.workers[number - 1]
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(composer_host, "TICK_S", 0.005)
+    monkeypatch.setattr(composer_host, "BACKOFF_S", (0.0,) * 5)
+    link, pool = ComposerLink.create(4800), Pool()
+    host = ComposerHost(
+        pool,  # type: ignore[arg-type]
+        link,
+        "slow piano",
+        7,
+        time.monotonic,
+        name="test",
+        start_timeout_s=WAIT_S,
+        hang_s=0.05,
+        snapshot_s=1.0,
+    )
+    beating = threading.Event()
+    beating.set()
+
+    def beat() -> None:
+        while not stop.wait(0.002):
+            if beating.is_set():
+                link.beat()
+
+    stop = threading.Event()
+    heart = threading.Thread(target=beat)
+    heart.start()
+    host.start()
+    yield host, pool, beating
+    host.close()
+    stop.set()
+    heart.join()
+    link.close()
+
+
+def eventually(condition: Any) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.002)
+
+
+def begun(worker: StandInWorker) -> Begin:
+    worker.says(Ready())
+    begin = worker.hears()
+    assert isinstance(begin, Begin)
+    worker.says(Playing())
+    return begin
+
+
+def test_a_piece_begins_and_commands_pass(stage: Any) -> None:
+    host, pool, _ = stage
+    worker = pool.nth(1)
+    begin = begun(worker)
+    assert (begin.anchor, begin.seed, begin.state, begin.position) == ("slow piano", 7, None, 0)
+    eventually(lambda: host.status.state == "playing")
+    host.accent()
+    assert worker.hears() == Accent()
+    host.set_anchor("bright strings")
+    assert worker.hears() == Prime(1, "bright strings", 7)
+    # Two more before the first is acknowledged: the newest wins.
+    host.set_anchor("brass")
+    host.set_anchor("choir")
+    worker.says(Primed(1, ""))
+    assert worker.hears() == Prime(3, "choir", 7)
+    steer = AppliedSteer(480, 480, 1.0, 0.5, -0.5)
+    worker.says(Applied((steer,), ()))
+    eventually(lambda: list(host.steer_log) == [steer])
+    host.close()
+    assert worker.ended.is_set()
+
+
+def test_notes_reach_whoever_asked(stage: Any) -> None:
+    host, pool, _ = stage
+    worker = pool.nth(1)
+    begun(worker)
+    heard: list[Notes] = []
+    worker.says(Notes(1, ("nobody listens",)))
+    host.on_notes = heard.append
+    worker.says(Notes(1, ("beat", "note")))
+    eventually(lambda: Notes(1, ("beat", "note")) in heard)
+
+
+def test_a_lost_composer_is_gone_on_from_where_it_was(stage: Any) -> None:
+    host, pool, _ = stage
+    first = pool.nth(1)
+    begun(first)
+    first.says(Snapshot(48_000, b"there"), Failed("RuntimeError: scripted"))
+    second = pool.nth(2)
+    begin = begun(second)
+    assert (begin.anchor, begin.seed, begin.state, begin.position) == ("slow piano", 7, b"there", 48_000)
+    eventually(lambda: host.status.state == "playing" and host.status.restarts == 1)
+    # Lost again at once: perhaps it is the state that kills.
+    second.says(Failed("RuntimeError: again"))
+    assert begun(pool.nth(3)).state is None
+
+
+def test_a_new_anchor_is_crossed_over_to_from_an_older_snapshot(stage: Any) -> None:
+    host, pool, _ = stage
+    first = pool.nth(1)
+    begun(first)
+    first.says(Snapshot(960, b"old style"))
+    host.set_anchor("brass")
+    assert isinstance(first.hears(), Prime)
+    first.exit_code = -9
+    second = pool.nth(2)
+    assert begun(second).state == b"old style"
+    assert second.hears() == Prime(1, "brass", 7)
+
+
+def test_a_hang_is_a_loss(stage: Any) -> None:
+    host, pool, beating = stage
+    begun(pool.nth(1))
+    eventually(lambda: host.status.state == "playing")
+    beating.clear()
+    eventually(lambda: host.status.restarts == 1)
+    assert "hung" in host.status.error
+    assert pool.nth(1).ended.is_set()
+    beating.set()
+    begun(pool.nth(2))
+    eventually(lambda: host.status.state == "playing")
+
+
+def test_a_machine_that_slept_for_ten_seconds_has_not_lost_its_composer(stage: Any) -> None:
+    host, pool, _ = stage
+    begun(pool.nth(1))
+    eventually(lambda: host.status.state == "playing")
+    host._clock = lambda: time.monotonic() + 10.0
+    asked = threading.Event()
+    host.set_anchor("brass")  # answered by a supervisor that has seen the jump
+    assert not asked.wait(0.03)
+    assert pool.nth(1).hears() == Prime(1, "brass", 7)
+    assert host.status.restarts == 0 and len(pool.workers) == 1
+
+
+def test_too_many_losses_end_it_until_another_anchor_comes(stage: Any) -> None:
+    host, pool, _ = stage
+    for number in range(1, 6):
+        pool.nth(number).exit_code = 3
+    eventually(lambda: host.status.state == "failed")
+    assert host.status.restarts == 5 and "3" in host.status.error
+    assert len(pool.workers) == 5
+    host.set_anchor("brass")
+    assert begun(pool.nth(6)).anchor == "brass"
+    eventually(lambda: host.status.state == "playing")
+
+
+def test_steering_is_seen_by_whoever_plays(stage: Any) -> None:
+    host, pool, _ = stage
+    begin = begun(pool.nth(1))
+    guest = ComposerLink.attach(begin.link, begin.capacity)
+    host.steer(0.25, -0.75)
+    assert guest.affect == (0.25, -0.75)
+    guest.close()

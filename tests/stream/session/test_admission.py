@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+import pytest
+from av import VideoFrame
+
+from stream.doors.server import serving
+from stream.errors import Refused
+from stream.session.admission import Admission, machine_ticks
+from stream.session.load import DOWN_AFTER_S, UP_AFTER_S, Governor, Level, Sample, room_for_another
+from stream.settings import Settings
+from stream.webrtc.loopback import publishing
+from tests.e2e.test_loopback import until
+from tests.stream.served import scripted_app
+
+INF = float("inf")
+
+
+def sample(t_s: float, **other: float) -> Sample:
+    return Sample(t_s, 0.3, 0.001, 0, 0.0, INF)._replace(**other)  # type: ignore[arg-type]
+
+
+def levels(governor: Governor, seconds: range, **other: float) -> list[int]:
+    return [int(governor.note(sample(float(t), **other))) for t in seconds]
+
+
+@pytest.mark.parametrize("strain", [{"cpu": 0.97}, {"late_s": 0.2}, {"backlog": 0.8}, {"buffer_s": 0.02}])
+def test_strain_that_lasts_steps_down_one_thing_at_a_time(strain: dict[str, float]) -> None:
+    governor = Governor()
+    assert levels(governor, range(8), **strain) == [0, 0, 1, 1, 2, 2, 2, 2]
+    assert UP_AFTER_S == 2.0
+
+
+def test_a_moment_of_strain_changes_nothing_and_an_underrun_does_at_once() -> None:
+    governor = Governor()
+    for t in range(0, 40, 2):
+        levels(governor, range(t, t + 1), cpu=1.0)
+        assert levels(governor, range(t + 1, t + 2)) == [0]
+    assert governor.note(sample(50.0, underruns=1)) == Level.FEWER_READINGS
+
+
+def test_what_was_given_up_comes_back_after_a_long_calm_only() -> None:
+    governor = Governor()
+    levels(governor, range(5), cpu=1.0)
+    assert governor.level == Level.KEY_FRAMES
+    # Between the bounds nothing moves, however long.
+    assert set(levels(governor, range(5, 500), cpu=0.85)) == {2}
+    back = levels(governor, range(500, 560))
+    assert back[: int(DOWN_AFTER_S)] == [2] * 20 and back[25] == 1 and back[-1] == 0
+
+
+def test_a_load_that_comes_back_whenever_we_do_is_not_followed_to_and_fro() -> None:
+    """Each step down makes the machine busy again: the worst case for a governor."""
+    governor, changes, last = Governor(), 0, Level.ALL
+    for t in range(1800):
+        level = governor.note(sample(float(t), cpu=1.0 if governor.level == Level.ALL else 0.5))
+        changes += level != last
+        last = level
+    assert changes < 30  # in half an hour; with a patience that does not grow there is one every 11 s
+
+
+def test_room_for_another() -> None:
+    assert room_for_another(Level.KEY_FRAMES, 1.0, 0.1, 0), "the first is always let in"
+    assert room_for_another(Level.ALL, 0.5, 0.4, 2) and not room_for_another(Level.ALL, 0.8, 0.4, 2)
+    assert not room_for_another(Level.FEWER_READINGS, 0.1, 0.1, 1)
+    assert room_for_another(Level.ALL, None, 0.0, 3), "where the load cannot be told, the limit alone holds"
+
+
+def test_the_machine_is_measured() -> None:
+    ticks = machine_ticks()
+    assert ticks is None or 0 < ticks.busy < ticks.all
+
+
+class Sensing:
+    readings_hz = 0.0
+
+    def set_readings_hz(self, readings_hz: float) -> None:
+        self.readings_hz = readings_hz
+
+
+def test_a_busy_machine_refuses_with_a_time_to_come_back() -> None:
+    admission = Admission(Sensing(), 8.0, time.monotonic)  # type: ignore[arg-type]
+    admission.check(3)
+    admission.apply(Level.FEWER_READINGS, [])
+    admission.check(0)
+    with pytest.raises(Refused) as caught:
+        admission.check(1)
+    assert caught.value.status == 503 and caught.value.retry_after_s
+
+
+def test_levels_set_how_often_pictures_are_read_and_never_raise_it() -> None:
+    sensing = Sensing()
+    for wanted_hz, expected in ((8.0, [2.0, 1.0, 8.0]), (0.5, [0.5, 0.5, 0.5])):
+        admission, seen = Admission(sensing, wanted_hz, time.monotonic), []  # type: ignore[arg-type]
+        for level in (Level.FEWER_READINGS, Level.KEY_FRAMES, Level.ALL):
+            admission.apply(level, [])
+            seen.append(sensing.readings_hz)
+        assert seen == expected
+
+
+def pictures() -> Iterator[VideoFrame]:
+    while True:
+        yield VideoFrame(64, 48, "yuv420p")
+
+
+@pytest.mark.e2e
+def test_only_key_frames_are_decoded_and_the_sender_is_asked_for_them() -> None:
+    async def scenario() -> None:
+        settings = Settings(port=0, warm_composers=0)
+        app = scripted_app(settings)
+        async with serving(app, settings) as url, publishing(url, pictures(), fps=20):
+            sessions = app.state.sessions
+            session = sessions.get("live")
+
+            async def frames(seconds: float) -> int:
+                before: int = session.slot.frames
+                await asyncio.sleep(seconds)
+                return int(session.slot.frames) - before
+
+            await until(lambda: session.slot.frames > 5)
+            assert await frames(1.0) > 10
+            sessions.admission.apply(Level.KEY_FRAMES, sessions)
+            assert "key frames" in session.notice
+            await asyncio.sleep(0.3)
+            # One is asked for every two seconds, and comes.
+            assert 1 <= await frames(4.2) <= 8
+            sessions.admission.apply(Level.ALL, sessions)
+            await asyncio.sleep(1.0)
+            assert await frames(1.0) > 10 and session.notice == ""
+
+    asyncio.run(scenario())
