@@ -43,6 +43,9 @@ seconds, which are `session.time_s()`):
 * `session.composer_pid`, `session.composer_status`, `session.egress.underruns`,
   `session.egress.skipped_blocks` (20 ms each that this process came too late for), `session.slot.frames`,
   `session.peers.video_state`, `session.peers.listeners`.
+
+What pages set is with the part that does it: `session.music` (volume, mute, panic), `session.style` (anchor,
+seed), `session.control` (cuts, ducking), `session.attendance` (who uses it), `session.remarks`.
 """
 
 __all__: list[str] = []

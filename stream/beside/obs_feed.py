@@ -208,10 +208,10 @@ class _SessionStage:
         self._put(frame)
 
     def cut(self) -> None:
-        self._session.mark_cut()
+        self._session.control.mark_cut()
 
     def voice(self, level_db: float) -> None:
-        self._session.hear_voice("obs", level_db)
+        self._session.control.hear_voice("obs", level_db)
 
     def status(self, status: ObsStatus) -> None:
         self._session.obs_status = status
@@ -223,7 +223,7 @@ def obs_feed(url: str, password: str, clock: Clock) -> Companion:
     async def follow(session: Session) -> None:
         with session.own_picture() as put:
             feed = ObsFeed(url, password, clock, _SessionStage(session, put))
-            session.duck_source = "obs"
+            session.control.duck_source = "obs"
             session.remark("obs", lambda: feed.trouble)
             try:
                 await feed.run()

@@ -147,8 +147,8 @@ async def _take(app: Starlette, url: str, elsewhere: Executor, clips: Sequence[P
         affect=[(one.t_s + began_s, Affect(*one[1:])) for one in session.affect_log],
         played=played,
         underruns=session.egress.underruns,
-        anchor=session.anchor_text,
-        seed=session.seed,
+        anchor=session.style.text,
+        seed=session.style.seed,
         cost=meter.cost(),
     )
 

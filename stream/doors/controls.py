@@ -8,7 +8,8 @@ from typing import Any
 
 from stream.errors import Refused
 from stream.ports import AnchorReply
-from stream.session.session import DUCK_SOURCES, Session
+from stream.session.control import DUCK_SOURCES
+from stream.session.session import Session
 from stream.sound.ducking import MAX_DEPTH_DB
 from stream.sound.level_meter import FLOOR_DB
 
@@ -49,20 +50,20 @@ def _set_anchor(session: Session, message: Json) -> Json:
 
 
 def _another(session: Session, message: Json) -> Json:
-    session.another()
-    return {"seed": session.seed}
+    session.style.another()
+    return {"seed": session.style.seed}
 
 
 def _set_volume(session: Session, message: Json) -> None:
-    session.set_volume(_number(message.get("value"), 0.0, 1.0, "The volume is a number from 0 to 1."))
+    session.music.set_volume(_number(message.get("value"), 0.0, 1.0, "The volume is a number from 0 to 1."))
 
 
 def _set_muted(session: Session, message: Json) -> None:
-    session.set_muted(_flag(message, "Mute is true or false."))
+    session.music.set_muted(_flag(message, "Mute is true or false."))
 
 
 def _panic(session: Session, message: Json) -> None:
-    session.panic()
+    session.music.panic()
 
 
 def _set_held(session: Session, message: Json) -> None:
@@ -79,7 +80,7 @@ def _steer(session: Session, message: Json) -> None:
 
 
 def _cut(session: Session, message: Json) -> None:
-    session.mark_cut()
+    session.control.mark_cut()
 
 
 def _set_reactivity(session: Session, message: Json) -> None:
@@ -92,19 +93,19 @@ def _set_reactivity(session: Session, message: Json) -> None:
 
 def _set_duck(session: Session, message: Json) -> None:
     depth, source = (
-        message.get("depth_db", session.ducker.depth_db),
-        message.get("source", session.duck_source),
+        message.get("depth_db", session.control.ducker.depth_db),
+        message.get("source", session.control.duck_source),
     )
     words = f"The duck depth is a number of dB from 0 to {MAX_DEPTH_DB:.0f}."
     depth_db = _number(depth, 0.0, MAX_DEPTH_DB, words)
     if source not in DUCK_SOURCES:
         raise BadControl(f"The duck source is one of {', '.join(DUCK_SOURCES)}.")
-    session.ducker.depth_db, session.duck_source = depth_db, source
+    session.control.ducker.depth_db, session.control.duck_source = depth_db, source
 
 
 def _voice(session: Session, message: Json) -> None:
     words = "A voice's level is a number of dB from -120 to 0."
-    session.hear_voice("page", _number(message.get("level_db"), FLOOR_DB, 0.0, words))
+    session.control.hear_voice("page", _number(message.get("level_db"), FLOOR_DB, 0.0, words))
 
 
 def _record(session: Session, message: Json) -> None:

@@ -19,19 +19,19 @@ def hello(session: Session, presets: tuple[str, ...]) -> Json:
         "session": session.name,
         "id": session.id,
         "presets": list(presets),
-        "anchor": controls.anchor(session.anchor_text, session.anchor),
-        "volume": session.volume,
-        "muted": session.muted,
+        "anchor": controls.anchor(session.style.text, session.style.anchor),
+        "volume": session.music.volume,
+        "muted": session.music.muted,
         "held": session.mood.held,
         "reactivity": session.mood.reactivity,
-        "reactivities": list(session.reactivities),
-        "duck": {"depth_db": session.ducker.depth_db, "source": session.duck_source},
+        "reactivities": list(session.mood.reactivities),
+        "duck": {"depth_db": session.control.ducker.depth_db, "source": session.control.duck_source},
     }
 
 
 def anchored(session: Session) -> Json:
     """The anchor has changed, by whomever."""
-    return {"type": "anchor", "anchor": controls.anchor(session.anchor_text, session.anchor)}
+    return {"type": "anchor", "anchor": controls.anchor(session.style.text, session.style.anchor)}
 
 
 def telemetry(session: Session, cuts: list[float]) -> Json:
@@ -73,7 +73,7 @@ def telemetry(session: Session, cuts: list[float]) -> Json:
             "state": composer.state,
             "restarts": composer.restarts,
         },
-        "duck_db": round(session.duck_db, 1),
+        "duck_db": round(session.control.duck_db, 1),
         "obs": session.obs_status._asdict(),
         "recording": _recording(session),
         "notice": session.notice,

@@ -44,7 +44,7 @@ _FIGURES = (
     _Figure("age_seconds", "Since the session began.", False, lambda s: s.time_s()),
     _Figure("publishing", "Whether a picture comes.", False, lambda s: float(s.peers.video_state == "live")),
     _Figure("listeners", "Over WebRTC, HTTP and WebSocket.", False, lambda s: s.listeners),
-    _Figure("pages", "Telemetry sockets open.", False, lambda s: s.pages),
+    _Figure("pages", "Telemetry sockets open.", False, lambda s: s.attendance.pages),
     _Figure("frames_total", "Pictures decoded.", True, lambda s: s.slot.frames),
     _Figure("frames_unread_total", "Pictures replaced by a newer one.", True, lambda s: s.slot.dropped),
     _Figure("frames_undecoded", "Pictures that wait for the decoder.", False, _backlog),

@@ -52,20 +52,15 @@ async def telemetry(socket: WebSocket) -> None:
     try:
         require_watch(socket)
         session = sessions.get_or_begin(socket.path_params["session"])
-        if session.pages >= MAX_PAGES:
+        if session.attendance.pages >= MAX_PAGES:
             raise Refused(503, "This session has as many pages open as it can serve.")
     except Refused as refused:
         await socket.accept(subprotocol)
         await socket.close(TRY_AGAIN if refused.status == 503 else POLICY, refused.detail)
         return
     await socket.accept(subprotocol)
-    session.pages += 1
-    session.touch()
-    try:
+    with session.attendance.page():
         await _serve(socket, session, sessions)
-    finally:
-        session.pages -= 1
-        session.touch()
 
 
 async def _serve(socket: WebSocket, session: Session, sessions: Sessions) -> None:
@@ -102,10 +97,10 @@ async def _close_quietly(socket: WebSocket) -> None:
 
 async def _report(outbox: _Outbox, session: Session, sessions: Sessions) -> None:
     told = session.mood.cuts.count
-    anchor = session.anchor_text
+    anchor = session.style.text
     while not session.closing:
-        if session.anchor_text != anchor:
-            anchor = session.anchor_text
+        if session.style.text != anchor:
+            anchor = session.style.text
             outbox.post(messages.anchored(session))
         cuts = [t_s for number, t_s in session.mood.cuts.recent if number > told]
         told = session.mood.cuts.count

@@ -35,6 +35,11 @@ class Mood:
         self.cuts = Cuts()
         self._told_cut = False
 
+    @property
+    def reactivities(self) -> tuple[str, ...]:
+        """The names `set_reactivity` takes."""
+        return tuple(self._windows)
+
     def take(self, reading: Reading) -> bool:
         """A reading has come. True when it brings a cut that has not been counted yet."""
         self.readings += 1

@@ -23,7 +23,7 @@ async def accompany(sessions: Sessions, name: str, work: Callable[[Session], Awa
         except Refused:  # it is just ending, or all sessions are taken
             await asyncio.sleep(AGAIN_S)
             continue
-        with session.kept():
+        with session.attendance.kept():
             working = asyncio.ensure_future(work(session))
             try:
                 await session.until_closing()

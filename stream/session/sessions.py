@@ -86,7 +86,7 @@ class Sessions:
     def end_outlets(self) -> None:
         """Let go of listeners over HTTP and WebSocket: their requests would hold up the server's end."""
         for session in self:
-            session.end_outlets()
+            session.attendance.end_outlets()
 
     async def _keep(self, session: Session) -> None:
         log.info("session %s: begins", session.name)
@@ -102,7 +102,7 @@ class Sessions:
         while True:
             await asyncio.sleep(REAP_EVERY_S)
             for session in self:
-                if session.forgotten and not session.closing:
+                if session.attendance.forgotten and not session.closing:
                     self._tasks.create_task(session.close())
 
 

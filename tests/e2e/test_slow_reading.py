@@ -60,7 +60,7 @@ def test_it_lives_with_the_service(tmp_path: Path, caplog: pytest.LogCaptureFixt
             mood = session.mood
             await until(lambda: mood.reading is not None and mood.reading.valence > 0.7)
             await until(lambda: mood.reading is not None and mood.reading.arousal < -0.7)
-            await until(lambda: session.anchor.preset == "ambient")
+            await until(lambda: session.style.anchor.preset == "ambient")
             enough.set()
             await showing
 

@@ -55,7 +55,7 @@ def test_every_message_is_answered_and_the_session_stays_sound(texts: list[str])
         told = messages.telemetry(session, [])
         json.dumps(told, allow_nan=False)
         json.dumps(messages.hello(session, ()), allow_nan=False)
-        assert 0.0 <= session.volume <= 1.0
+        assert 0.0 <= session.music.volume <= 1.0
         assert all(-1.0 <= value <= 1.0 for value in session.affect)
 
     with_session(check)

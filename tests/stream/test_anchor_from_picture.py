@@ -65,28 +65,28 @@ def session(settings: Settings | None = None) -> Session:
 def test_it_is_taken_when_nobody_has_chosen_and_then_held() -> None:
     one = session()
     one.propose_anchor(BRIGHT)
-    assert one.anchor_text == BRIGHT and one.anchor.preset == BRIGHT
+    assert one.style.text == BRIGHT and one.style.anchor.preset == BRIGHT
     one.propose_anchor(SLOW)
-    assert one.anchor_text == BRIGHT, "held fixed"
+    assert one.style.text == BRIGHT, "held fixed"
     one.set_anchor(SLOW)
-    assert one.anchor_text == SLOW, "but for the user"
+    assert one.style.text == SLOW, "but for the user"
 
 
 def test_a_user_who_has_chosen_is_left_alone() -> None:
     one = session()
     one.set_anchor(SLOW)
     one.propose_anchor(BRIGHT)
-    assert one.anchor_text == SLOW
+    assert one.style.text == SLOW
     asked_for = session(replace(Settings(), default_anchor=SLOW))
     asked_for.propose_anchor(BRIGHT)
-    assert asked_for.anchor_text == SLOW
+    assert asked_for.style.text == SLOW
 
 
 @pytest.mark.parametrize("text", ["a lamp, two chairs", "  "])
 def test_what_cannot_be_played_changes_nothing(text: str, caplog: pytest.LogCaptureFixture) -> None:
     one = session()
     one.propose_anchor(text)
-    assert one.anchor_text == SLOW and "nothing playable" in caplog.text
+    assert one.style.text == SLOW and "nothing playable" in caplog.text
 
 
 def test_the_sensing_thread_hands_it_on_once() -> None:

@@ -90,17 +90,17 @@ def test_controls_do_what_they_say() -> None:
             return messages.answer(session, json.dumps(message))
 
         assert say(type="volume", value=0.25) == {"type": "ok", "to": "volume"}
-        assert session.volume == 0.25
-        assert say(type="mute", value=True) == {"type": "ok", "to": "mute"} and session.muted
+        assert session.music.volume == 0.25
+        assert say(type="mute", value=True) == {"type": "ok", "to": "mute"} and session.music.muted
         assert say(type="hold", value=True) == {"type": "ok", "to": "hold"} and session.mood.held
         ok = say(type="anchor", text="bright strings")
         assert ok["type"] == "ok" and ok["anchor"]["preset"] == "bright strings"
-        assert session.anchor_text == "bright strings"
-        before = session.seed
-        assert say(type="another") == {"type": "ok", "to": "another", "seed": session.seed}
-        assert session.seed != before and session.anchor_text == "bright strings"
-        assert say(type="mute", value=False)["type"] == "ok" and not session.muted
-        assert say(type="panic") == {"type": "ok", "to": "panic"} and session.muted
+        assert session.style.text == "bright strings"
+        before = session.style.seed
+        assert say(type="another") == {"type": "ok", "to": "another", "seed": session.style.seed}
+        assert session.style.seed != before and session.style.text == "bright strings"
+        assert say(type="mute", value=False)["type"] == "ok" and not session.music.muted
+        assert say(type="panic") == {"type": "ok", "to": "panic"} and session.music.muted
         assert say(type="reactivity", value="calm")["type"] == "ok"
         assert session.mood.reactivity == "calm"
 
@@ -127,13 +127,13 @@ def test_ducking_hears_only_the_chosen_voice() -> None:
             return messages.answer(session, json.dumps(message))
 
         heard: list[float] = []
-        session.ducker.hear = lambda level_db, now_s: heard.append(level_db)  # type: ignore[method-assign]
+        session.control.ducker.hear = lambda level_db, now_s: heard.append(level_db)  # type: ignore[method-assign]
         assert say(type="voice", level_db=-20) == {"type": "ok", "to": "voice"} and not heard
         assert say(type="duck", source="page") == {"type": "ok", "to": "duck"}
         assert say(type="duck", depth_db=20)["type"] == "ok"
-        assert (session.duck_source, session.ducker.depth_db) == ("page", 20.0)
+        assert (session.control.duck_source, session.control.ducker.depth_db) == ("page", 20.0)
         say(type="voice", level_db=-20)
-        session.hear_voice("obs", -3.0)
+        session.control.hear_voice("obs", -3.0)
         assert heard == [-20.0]
 
     with_session(check)
@@ -175,9 +175,9 @@ def test_bad_messages_get_an_error_and_change_nothing(text: str, to: str) -> Non
     def check(session: Session) -> None:
         error = messages.answer(session, text)
         assert error["type"] == "error" and error["to"] == to and error["detail"].endswith(".")
-        assert (session.volume, session.muted, session.mood.held) == (1.0, False, False)
-        assert session.anchor_text == "slow piano"
-        assert (session.mood.reactivity, session.duck_source, session.ducker.depth_db) == (
+        assert (session.music.volume, session.music.muted, session.mood.held) == (1.0, False, False)
+        assert session.style.text == "slow piano"
+        assert (session.mood.reactivity, session.control.duck_source, session.control.ducker.depth_db) == (
             "balanced",
             "none",
             12.0,
