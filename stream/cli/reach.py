@@ -87,7 +87,7 @@ def reachable(
 
 
 def print_addresses(base: str, settings: Settings) -> None:
-    """What a streamer pastes where. Tokens are in the part of an address that browsers never send."""
+    """What a streamer pastes where. Tokens of pages are in the part of an address that browsers never send."""
     from stream.access import Right
 
     access = settings.access
@@ -99,6 +99,7 @@ def print_addresses(base: str, settings: Settings) -> None:
     # The studio page does everything: nothing less than the full token opens all of it.
     line("Studio page", base + "/" + _fragment(access.full or access.token_for(Right.CONTROL)))
     line("OBS source page", base + "/source" + _fragment(access.token_for(Right.LISTEN)))
+    line("Music for players", base + "/audio/live.ogg" + _query(access.token_for(Right.LISTEN)))
     line("WHIP endpoint", base + "/whip")
     if token := access.token_for(Right.PUBLISH):
         line("WHIP bearer token", token)
@@ -113,3 +114,8 @@ def print_addresses(base: str, settings: Settings) -> None:
 
 def _fragment(token: str) -> str:
     return f"#token={token}" if token else ""
+
+
+def _query(token: str) -> str:
+    """For players, which send no fragment and set no header."""
+    return f"?token={token}" if token else ""

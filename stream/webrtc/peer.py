@@ -16,6 +16,7 @@ from aiortc.rtcrtpsender import RTCRtpSender
 from stream.errors import Refused
 from stream.ice_servers import IceServer
 from stream.webrtc.backlog import EncodedFrames, bound
+from stream.webrtc.certificate import meet_rsa
 from stream.webrtc.sdp import has_candidates, ice_ufrag
 from stream.webrtc.trickle import candidates_of
 
@@ -65,6 +66,7 @@ class Peer:
         # Never None: aiortc would ask a public STUN server for our address.
         servers = [server.for_aiortc for server in ice_servers]
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
+        meet_rsa(self._connection)
         self._connection.on("connectionstatechange", self._state_changed)
 
     @property

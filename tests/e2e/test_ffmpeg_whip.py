@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import av
@@ -35,11 +35,11 @@ TOKEN = "ffmpeg-token-ffmpeg"
 
 @contextlib.asynccontextmanager
 async def ffmpeg(
-    url: str, pair: Pair, level: int, seconds: float
+    url: str, pair: Pair, levels: Sequence[int], seconds: float
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *(str(PEER), url, TOKEN, str(pair.cert), str(pair.key), str(level), str(seconds)),
+        *(str(PEER), url, TOKEN, str(pair.cert), str(pair.key), ",".join(map(str, levels)), str(seconds)),
         stderr=subprocess.PIPE,
     )
     try:
@@ -54,7 +54,7 @@ def test_the_picture_of_ffmpeg_is_scored(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with (
             service(access=Access(publish=TOKEN)) as (app, url),
-            ffmpeg(url + "/whip", write_pair(tmp_path), 240, 8.0) as peer,
+            ffmpeg(url + "/whip", write_pair(tmp_path), [240], 8.0) as peer,
         ):
             await until(lambda: len(app.state.sessions) == 1)
             session = session_of(app)

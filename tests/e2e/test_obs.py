@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import av
@@ -18,12 +19,13 @@ from av import VideoFrame
 from stream import clock
 from stream.beside.obs_client import ObsClient
 from stream.beside.obs_feed import obs_feed
+from stream.beside.obs_protocol import FLOOR_DB, Json, level_db
 from stream.doors.app import create_app
 from stream.doors.server import serving
 from stream.session.session import Session
 from stream.settings import Settings
 from tests.e2e.obs_studio import obs_studio
-from tests.e2e.test_loopback import until
+from tests.e2e.test_loopback import service, until
 from tests.stream import scripted
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
@@ -46,9 +48,11 @@ def write_clip(path: Path, color: tuple[int, int, int]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def directing(url: str, password: str) -> AsyncIterator[ObsClient]:
-    """A second client of OBS: the streamer's hand."""
-    async with ObsClient(url, password, lambda kind, data: None) as client:
+async def directing(
+    url: str, password: str, on_event: Callable[[str, Json], None] = lambda kind, data: None
+) -> AsyncIterator[ObsClient]:
+    """A second client of OBS: the streamer's hand, and with `on_event` the eye."""
+    async with ObsClient(url, password, on_event) as client:
         reading = asyncio.create_task(client.run())
         try:
             yield client
@@ -140,6 +144,33 @@ def test_a_scene_switch_in_obs_is_a_cut_and_is_heard(tmp_path: Path) -> None:
                 assert session.obs_status == ("connected", "blue")
                 assert low < high - 100
                 await until(lambda: len(session.accent_log) >= 1)
+
+    with obs_studio(tmp_path, PASSWORD) as obs_url:
+        asyncio.run(scenario(obs_url))
+
+
+def test_a_media_source_of_obs_plays_the_music(tmp_path: Path) -> None:
+    """The way for an OBS without browser sources: the level in its mixer is our music's and falls with it."""
+
+    async def scenario(obs_url: str) -> None:
+        levels = [FLOOR_DB]
+
+        def look(kind: str, data: Json) -> None:
+            if kind == "InputVolumeMeters" and (level := level_db(data, frozenset({"Music"}))) is not None:
+                levels.append(level)
+
+        async with service() as (_, url), directing(obs_url, PASSWORD, look) as hand:
+            await hand.request("CreateScene", {"sceneName": "live"})
+            await hand.request("SetCurrentProgramScene", {"sceneName": "live"})
+            settings = {"is_local_file": False, "input": f"{url}/audio/live.ogg"}
+            source = {"inputName": "Music", "inputKind": "ffmpeg_source", "inputSettings": settings}
+            await hand.request("CreateInput", {"sceneName": "live", **source})
+            await until(lambda: levels[-1] > -30.0, 60.0)
+            async with websockets.connect(url.replace("http", "ws", 1) + "/ws/live") as socket:
+                await socket.send(json.dumps({"type": "mute", "value": True}))
+                await until(lambda: levels[-1] < -60.0, 60.0)
+                await socket.send(json.dumps({"type": "mute", "value": False}))
+                await until(lambda: levels[-1] > -30.0, 60.0)
 
     with obs_studio(tmp_path, PASSWORD) as obs_url:
         asyncio.run(scenario(obs_url))

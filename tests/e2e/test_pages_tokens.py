@@ -45,6 +45,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     assert {line.split("  ")[0] for line in printed} <= {
         "Studio page",
         "OBS source page",
+        "Music for players",
         "WHIP bearer token",
     }
 

@@ -11,40 +11,60 @@ import base64
 import contextlib
 import itertools
 import json
+import os
 from collections.abc import AsyncIterator, Iterator
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
-import numpy.typing as npt
 import pytest
 import websockets
 from av import VideoFrame
+from playwright.async_api import async_playwright
 
 from stream import clock
 from stream.beside.file_source import file_source
 from stream.beside.obs_feed import obs_feed
 from stream.beside.speakers import speakers
 from stream.doors.server import serving
+from stream.session.sessions import Companion
 from stream.settings import Settings
 from stream.webrtc.loopback import Recording, listening, publishing
+from tests.e2e import libdatachannel
+from tests.e2e.chromium import FLAGS, chromium_path
+from tests.e2e.gstreamer import gstreamer_peer
+from tests.e2e.libdatachannel import node_modules, write_access_units
+from tests.e2e.peer_process import peer_process
+from tests.e2e.swings import HEARD_S, TURN_S, Mono, loud_over_soft
 from tests.e2e.test_audio_out import played
+from tests.e2e.test_ffmpeg_whip import ffmpeg
 from tests.e2e.test_file_source import app_with, write_clip
 from tests.e2e.test_loopback import session_of, until
 from tests.stream import scripted_obs
+from tests.stream.doors.test_tls import write_pair
 from tests.stream.fake_sound import FakeSound, Stream
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 DARK, BRIGHT = (20, 20, 20), (235, 235, 235)
-TURN_S, HEARD_S = 2, 5.0
-Mono = npt.NDArray[np.float64]
+FPS, CAMERA_FPS = 20, 10
+FROM_INSIDE = ("file", "obs-websocket")
+"""Ways in that the service itself opens: nobody publishes."""
+PATIENCE_S = 60.0
+CAMERA_FLAGS = (
+    *FLAGS,
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+    *(["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
+)
 
 
-def in_turn() -> Iterator[VideoFrame]:
-    """Dark and bright at 20 frames a second."""
+def in_turn(fps: int) -> Iterator[VideoFrame]:
+    """Dark and bright at `fps` frames a second."""
     for color in itertools.cycle((DARK, BRIGHT)):
         picture = np.full((180, 320, 3), color, np.uint8)
-        for _ in range(20 * TURN_S):
+        for _ in range(fps * TURN_S):
             yield VideoFrame.from_ndarray(picture, format="rgb24")
 
 
@@ -97,33 +117,83 @@ async def speakers_of(stream: Stream) -> Mono:
     return np.concatenate(blocks)
 
 
-def loud_over_soft(mono: Mono) -> float:
-    """How far the loudness went up and down: percentiles of the RMS of fifths of a second that sound."""
-    rms = np.sqrt(np.mean(mono[: len(mono) // 9600 * 9600].reshape(-1, 9600) ** 2, axis=1))
-    soft, loud = np.percentile(rms[rms > 0.01], [10, 90])
-    return float(loud / soft)
+@contextlib.asynccontextmanager
+async def chromium_camera(url: str, folder: Path) -> AsyncIterator[None]:
+    """The studio page in Chromium, its camera the picture."""
+    clip = folder / "camera.y4m"
+    with av.open(str(clip), "w", format="yuv4mpegpipe") as out:
+        video = out.add_stream("rawvideo", rate=CAMERA_FPS)
+        video.width, video.height, video.pix_fmt = 320, 180, "yuv420p"
+        for number, frame in enumerate(itertools.islice(in_turn(CAMERA_FPS), 2 * TURN_S * CAMERA_FPS)):
+            small = frame.reformat(format="yuv420p")
+            small.pts, small.time_base = number, Fraction(1, CAMERA_FPS)
+            out.mux(video.encode(small))
+        out.mux(video.encode())
+    flags = [*CAMERA_FLAGS, f"--use-file-for-fake-video-capture={clip}"]
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium_path(), args=flags)
+        try:
+            page = await browser.new_page()
+            await page.goto(url)
+            await page.get_by_role("radio", name="Camera").check()
+            await page.get_by_role("button", name="Start").click()
+            yield
+        finally:
+            await browser.close()
 
 
-@pytest.mark.parametrize("way_in", ["WHIP, VP8", "WHIP, H.264", "file", "obs-websocket"])
-def test_every_way_out_hears_what_comes_in(way_in: str, tmp_path: Path) -> None:
+def publisher(
+    way_in: str, url: str, folder: Path, config: pytest.Config
+) -> contextlib.AbstractAsyncContextManager[object]:
+    """Somebody who sends the picture in `way_in`; skips the test where it cannot be had."""
+    dark, bright = DARK[0], BRIGHT[0]
+    levels = [dark] * TURN_S + [bright] * TURN_S
+    match way_in:
+        case "WHIP, VP8" | "WHIP, H.264":
+            codec = "VP8" if way_in.endswith("VP8") else "H264"
+            return publishing(url, in_turn(FPS), fps=FPS, codec=codec)
+        case "Chromium":
+            return chromium_camera(url, folder)
+        case "libdatachannel":
+            modules, units = node_modules(config), folder / "units"
+            write_access_units(units, levels, (320, 180), 500_000)
+            peer, fps = str(libdatachannel.PEER), str(libdatachannel.FPS)
+            return peer_process("node", peer, str(modules), url + "/whip", "", str(units), fps)
+        case "FFmpeg":
+            if "whip" not in av.formats_available:
+                pytest.skip("this PyAV has no WHIP muxer: PyAV 17 or newer")
+            return ffmpeg(url + "/whip", write_pair(folder), levels, 120.0)
+        case _:
+            command = (*gstreamer_peer(), "publish", url + "/whip", "H264", str(TURN_S))
+            return peer_process(*command)
+
+
+def companions_of(way_in: str, folder: Path, obs_url: str) -> list[Companion]:
+    """What feeds the session from inside the service."""
+    if way_in == "file":
+        write_clip(folder / "clip.mp4", [*[DARK] * TURN_S, *[BRIGHT] * TURN_S])
+        return [file_source(str(folder / "clip.mp4"), clock.monotonic)]
+    if way_in == "obs-websocket":
+        return [obs_feed(obs_url, "", clock.monotonic)]
+    return []
+
+
+@pytest.mark.parametrize(
+    "way_in",
+    [*FROM_INSIDE, "WHIP, VP8", "WHIP, H.264", "Chromium", "libdatachannel", "FFmpeg", "GStreamer"],
+)
+def test_every_way_out_hears_what_comes_in(way_in: str, tmp_path: Path, pytestconfig: pytest.Config) -> None:
     async def scenario() -> dict[str, float]:
         module = FakeSound()
-        companions = [speakers(module, "")]
         async with contextlib.AsyncExitStack() as stack:
-            if way_in == "file":
-                write_clip(tmp_path / "clip.mp4", [*[DARK] * TURN_S, *[BRIGHT] * TURN_S])
-                companions.append(file_source(str(tmp_path / "clip.mp4"), clock.monotonic))
-            elif way_in == "obs-websocket":
-                obs_url = await stack.enter_async_context(flickering_obs())
-                companions.append(obs_feed(obs_url, "", clock.monotonic))
+            obs_url = await stack.enter_async_context(flickering_obs()) if way_in == "obs-websocket" else ""
             settings = Settings(port=0, seed=1)
-            app = app_with(companions, settings)
+            app = app_with([speakers(module, ""), *companions_of(way_in, tmp_path, obs_url)], settings)
             url = await stack.enter_async_context(serving(app, settings))
-            if way_in.startswith("WHIP"):
-                codec = "VP8" if way_in.endswith("VP8") else "H264"
-                await stack.enter_async_context(publishing(url, in_turn(), fps=20, codec=codec))
-            await until(lambda: module.streams)
-            await until(lambda: session_of(app).readings > 2)
+            if way_in not in FROM_INSIDE:
+                await stack.enter_async_context(publisher(way_in, url, tmp_path, pytestconfig))
+            await until(lambda: module.streams, PATIENCE_S)
+            await until(lambda: session_of(app).readings > 2, PATIENCE_S)
             ways_out = {
                 "WHEP": webrtc_of(url),
                 "HTTP, Ogg": http_of(url, "live.ogg"),

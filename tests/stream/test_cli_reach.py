@@ -74,12 +74,14 @@ def test_addresses_are_printed_with_the_least_token_each_needs(capsys: pytest.Ca
     print_addresses("http://127.0.0.1:8080", reach())
     printed = capsys.readouterr().out
     assert "http://127.0.0.1:8080/source\n" in printed and "token" not in printed
+    assert "http://127.0.0.1:8080/audio/live.ogg\n" in printed
 
     settings = reach("192.168.1.5", Access(full=FULL, publish=PUBLISH, listen=LISTEN))
     print_addresses("http://192.168.1.5:8080", settings)
     printed = capsys.readouterr().out
     assert f"http://192.168.1.5:8080/#token={FULL}\n" in printed
     assert f"http://192.168.1.5:8080/source#token={LISTEN}\n" in printed
+    assert f"http://192.168.1.5:8080/audio/live.ogg?token={LISTEN}\n" in printed
     assert "http://192.168.1.5:8080/whip\n" in printed and re.search(rf"bearer token *{PUBLISH}\n", printed)
     assert "unencrypted" in printed
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import subprocess
+import sys
 import wave
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import cast
 
 import numpy as np
@@ -15,6 +19,7 @@ from starlette.websockets import WebSocket
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from stream.access import Access
 from stream.doors import pcm_socket
 from stream.session.session import Session
 from stream.settings import Settings
@@ -31,11 +36,16 @@ def client() -> Iterator[Client]:
         yield client
 
 
-def test_the_example_hears_stereo_music(client: Client, tmp_path: Path) -> None:
+def pcm_client() -> ModuleType:
     spec = importlib.util.spec_from_file_location("pcm_client", EXAMPLE)
     assert spec is not None and spec.loader is not None
     example = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(example)
+    return example
+
+
+def test_the_example_hears_stereo_music(client: Client, tmp_path: Path) -> None:
+    example = pcm_client()
     with connect(client.ws + "/pcm/example") as first:  # a composer takes its time to start on a busy machine
         while not isinstance(block := first.recv(), bytes) or not any(block):
             pass
@@ -46,6 +56,26 @@ def test_the_example_hears_stereo_music(client: Client, tmp_path: Path) -> None:
     last = pcm[-24_000:]
     assert np.std(last[:, 0]) > 3000
     assert np.std(last[:, 1]) == pytest.approx(np.std(last[:, 0]) / 2, rel=0.02)
+
+
+def test_the_example_carries_a_token(tmp_path: Path) -> None:
+    token, out = "listen-token-of-the-example", tmp_path / "out.wav"
+    with served(Settings(port=0, warm_composers=0, access=Access(listen=token))) as guarded:
+        address = guarded.ws + "/pcm/live"
+
+        def run(**given: str) -> subprocess.CompletedProcess[str]:
+            environment = {name: value for name, value in os.environ.items() if name != "NARRASCORE_TOKEN"}
+            command = [sys.executable, str(EXAMPLE), "0.2", str(out), address]
+            return subprocess.run(command, env=environment | given, capture_output=True, text=True)
+
+        refused = run()
+        assert refused.returncode == 1 and "1008" in refused.stderr and "token" in refused.stderr
+        assert "Traceback" not in refused.stderr and not out.exists()
+        heard = run(NARRASCORE_TOKEN=token)
+        assert heard.returncode == 0, heard.stderr
+        assert token not in heard.stdout + heard.stderr
+    with wave.open(str(out)) as music:
+        assert music.getnframes() == 9600
 
 
 def test_the_first_message_describes_the_rest(client: Client) -> None:
