@@ -87,7 +87,7 @@ def reachable(
 
 
 def print_addresses(base: str, settings: Settings) -> None:
-    """What a streamer pastes where. Tokens of pages are in the part of an address that browsers never send."""
+    """What a streamer pastes where. A page's token is in the part of its address that browsers never send."""
     from stream.access import Right
 
     access = settings.access

@@ -19,11 +19,12 @@ from av import VideoFrame
 from stream import clock
 from stream.beside.obs_client import ObsClient
 from stream.beside.obs_feed import obs_feed
-from stream.beside.obs_protocol import FLOOR_DB, Json, level_db
+from stream.beside.obs_protocol import Json, level_db
 from stream.doors.app import create_app
 from stream.doors.server import serving
 from stream.session.session import Session
 from stream.settings import Settings
+from stream.sound.level_meter import FLOOR_DB
 from tests.e2e.obs_studio import obs_studio
 from tests.e2e.test_loopback import service, until
 from tests.stream import scripted
