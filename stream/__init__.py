@@ -9,8 +9,8 @@ To make and run the service::
         settings,
         sensor_factory=make_sensor,        # () -> Sensor, called on a sensing thread, once per session
         windows={"balanced": AffectWindow},    # reactivity -> (() -> Window), called on the event loop
-        composer_factory=make_composer,    # () -> Composer, module-level: pickled by name, called in a
-                                           # spawned process (which imports its module, so keep that light)
+        composer_factory=make_composer,    # () -> Composer, module-level: pickled by name, called in another
+                                           # process (which imports its module, so keep that light)
         read_anchor=read_anchor,           # str -> AnchorReply, raises ValueError with a sentence
         presets=["neoclassical", ...],     # the first is the default anchor unless settings name one
     )

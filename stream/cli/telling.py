@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
+from functools import cache
 from pathlib import Path
 
+from composer.decoding import StepAdapter, StepDecoder
 from composer.midi import MidiFile
 from composer.played import Begun, Sounded
 from composer.symbolic import SymbolicComposer
@@ -14,12 +16,18 @@ MAX_KEPT = 1024
 """Notes nobody has taken yet; then the oldest are lost. They are taken with every block of 10 ms."""
 
 
+@cache
+def shipped() -> tuple[StepDecoder, StepAdapter | None]:
+    """The shipped weights, read and checked once a process, shared by all who play. Raises WeightsError."""
+    return playable(read())
+
+
 class TellingComposer(SymbolicComposer):
     """See `stream.ports.TellsNotes`."""
 
     def __init__(self) -> None:
         self._kept: deque[Begun | Sounded] = deque(maxlen=MAX_KEPT)
-        super().__init__(*playable(read()), played=self._kept.append)
+        super().__init__(*shipped(), played=self._kept.append)
 
     def take_notes(self) -> tuple[object, ...]:
         if not self._kept:

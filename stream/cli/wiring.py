@@ -109,6 +109,7 @@ def make_app(
         companions=[*companions, *([] if slow is None else [beside(slow)])],
         provenance=partial(provenance, musician),
         open_notes=open_notes if musician is None else None,
+        composer_modules=("stream.cli.__main__", "stream.cli.warm") if musician is None else (),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from collections.abc import Sequence
 
 from stream.composing.process import ComposerProcess
 from stream.ports import ComposerFactory
@@ -15,11 +16,20 @@ log = logging.getLogger(__name__)
 class ComposerPool:
     """Hands out composer processes and keeps `warm` of them ready. Thread-safe."""
 
-    def __init__(self, factory: ComposerFactory, warm: int, refill_delay_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        factory: ComposerFactory,
+        warm: int,
+        refill_delay_s: float = 1.0,
+        *,
+        modules: Sequence[str] = (),
+    ) -> None:
         """A new spare is started `refill_delay_s` after one was taken: its start-up costs a core for a
-        while, and the session that has just begun needs it first."""
+        while, and the session that has just begun needs it first. `modules` are imported before processes
+        are forked, where they are: what they load is shared."""
         self._factory = factory
         self._warm = warm
+        self._modules = tuple(modules)
         self._refill_delay_s = refill_delay_s
         self._spares: deque[ComposerProcess] = deque()
         self._lock = threading.Lock()
@@ -46,7 +56,7 @@ class ComposerPool:
                     log.warning("a spare composer had ended with code %s", spare.exit_code)
                     spare.end(0.0)
             if taken is None:
-                taken = ComposerProcess(self._factory)
+                taken = ComposerProcess(self._factory, self._modules)
             if self._refill is None and len(self._spares) < self._warm:
                 self._refill = threading.Timer(self._refill_delay_s, self._fill)
                 self._refill.daemon = True
@@ -57,7 +67,7 @@ class ComposerPool:
         with self._lock:
             self._refill = None
             while not self._closed and len(self._spares) < self._warm:
-                self._spares.append(ComposerProcess(self._factory))
+                self._spares.append(ComposerProcess(self._factory, self._modules))
 
     def close(self) -> None:
         """End the spares. Blocks up to a second or so. Idempotent."""

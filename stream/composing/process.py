@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import queue
+import sys
 import threading
-from multiprocessing.context import SpawnProcess
+from collections.abc import Sequence
+from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.process import BaseProcess
 
 from stream.composing import worker as composer_worker
 from stream.composing.messages import Close, Command, Report
@@ -18,20 +21,43 @@ _KILL_WAIT_S = 2.0
 _LAST_WORDS_S = 0.5
 
 
+def _context(warm: Sequence[str]) -> ForkServerContext | SpawnContext:
+    """How a composer's process comes to be: never as a copy of ours, with our threads' locks and our sockets.
+
+    On Linux it is forked from a process with one thread, begun with the first composer, which has imported
+    `warm`: what was loaded there is loaded once, its pages are shared, and another composer is there at once.
+    Elsewhere it is spawned, and loads for itself.
+    """
+    if sys.platform != "linux":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([composer_worker.__name__, *warm])
+    return context
+
+
 class ComposerProcess:
     """Two threads own the pipe, one for each way. A process that stops in the middle of a message blocks
     them, not the caller; killing it sets them free."""
 
-    def __init__(self, factory: ComposerFactory) -> None:
-        """Starts the process (a few milliseconds); `Ready` is heard when it can play."""
-        # Spawned, not forked: a fork would copy our threads' locks and the event loop's sockets.
-        context = multiprocessing.get_context("spawn")
+    def __init__(self, factory: ComposerFactory, warm: Sequence[str] = ()) -> None:
+        """Starts the process; `Ready` is heard when it can play. Takes milliseconds, but for the first one,
+        which waits until `warm`, names of modules, are imported. Raises OSError when it cannot be started.
+        """
+        context = _context(warm)
         self._pipe, theirs = context.Pipe()
-        self._process: SpawnProcess = context.Process(
+        process: BaseProcess = context.Process(
             target=composer_worker.run, args=(theirs, factory), name="composer", daemon=True
         )
-        self._process.start()
-        theirs.close()
+        self._process = process
+        try:
+            process.start()
+        except (
+            EOFError
+        ):  # the process they are forked from ended this very moment: the next try begins another
+            self._pipe.close()
+            raise OSError("the process that composers are forked from has ended") from None
+        finally:
+            theirs.close()
         self.pid = self._process.pid
         self.exit_code: int | None = None
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()

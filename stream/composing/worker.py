@@ -199,7 +199,7 @@ class _Performance:
 
 
 def run(pipe: Connection, factory: ComposerFactory) -> None:
-    """The process's main function (spawned by `stream.composing.pool`)."""
+    """The process's main function (begun by `stream.composing.process`)."""
     # Ctrl-C reaches the whole group; the parent says when to stop, after the fade.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     commands: queue.SimpleQueue[Command] = queue.SimpleQueue()

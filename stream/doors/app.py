@@ -39,12 +39,14 @@ def create_app(
     companions: Sequence[Companion] = (),
     provenance: Provenance = nothing_known,
     open_notes: OpenNoteFile | None = None,
+    composer_modules: Sequence[str] = (),
 ) -> Starlette:
     """The application. While its lifespan runs, `app.state.sessions` is the `Sessions` registry.
 
     `composer_factory` is pickled by name and called in another process; `sensor_factory` is called on a
     sensing thread. `provenance` and `open_notes` are for recordings. `companions` run beside the sessions,
-    from the first request to the last.
+    from the first request to the last. `composer_modules` are imported before composers are forked,
+    where they are forked: what they load is shared.
 
     Raises ValueError when there is no anchor to begin with, or no window of the reactivity in `settings`.
     """
@@ -67,7 +69,7 @@ def create_app(
                 duty=settings.sensing_duty,
                 hang_s=settings.sensor_hang_s,
             ),
-            ComposerPool(composer_factory, settings.warm_composers),
+            ComposerPool(composer_factory, settings.warm_composers, modules=composer_modules),
             windows,
             read_anchor,
             tuple(presets),
