@@ -30,7 +30,8 @@ def main(
         "artifacts/bench.json"
     ),
     full: Annotated[
-        bool, typer.Option(help="Full lengths: the composer's take about an hour, capacity's two.")
+        bool,
+        typer.Option(help="Full lengths: the composer's take about an hour, capacity's a quarter of one."),
     ] = False,
     preset: Annotated[list[str] | None, typer.Option(help="Only this preset; may be repeated.")] = None,
     seeds: Annotated[int, typer.Option(min=0, help="Pieces per preset; 0 leaves it to the part.")] = 0,

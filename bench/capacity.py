@@ -1,9 +1,13 @@
 """How many sessions this machine carries: real peers over loopback, one more at a time, until it shows.
 
-The service runs in a process of its own, with its limits lifted and nothing given up for load. The pictures
-are encoded once and sent as they are, over and over, so that the senders cost little; what they do cost is
-taken from the same cores. A step holds when no underrun and no skipped block was counted, and every session
-was read at least `LEAST_READINGS_HZ`.
+    narrascore bench capacity           # up to ten minutes
+    narrascore bench capacity --full    # what was carried is held for five minutes: up to half an hour
+
+The service runs in a process of its own as `narrascore serve` runs it: it watches the load, gives up readings
+before the music suffers, and refuses a session it could not carry; only the count of sessions is not limited.
+The pictures are encoded once and sent as they are, over and over, so that the senders cost little; what they
+do cost is taken from the same cores. A step holds when no underrun and no skipped block was counted, and
+every session was read at least `LEAST_READINGS_HZ`. What held last is then held for longer.
 """
 
 from __future__ import annotations
@@ -13,16 +17,19 @@ import contextlib
 import itertools
 import multiprocessing
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from fractions import Fraction
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import av
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from rich.console import Console
 
-from bench.report import Figure, above
+from bench.report import Figure, above, below
 from bench.scope import Scope
 from stream.beside.clips import sample_clips
 from stream.cli import top
@@ -31,8 +38,10 @@ from stream.errors import PeerFailed
 from stream.settings import Settings
 from stream.webrtc.loopback import listening, publishing_track, request
 
-SETTLE_S = 8.0
-HOLD_S, HOLD_FULL_S = 15.0, 300.0
+SETTLE_S = 12.0
+STEP_S = 10.0
+HOLD_S, HOLD_FULL_S = 45.0, 300.0
+"""What was carried at last is held for this long."""
 LEAST_READINGS_HZ = 1.0
 MOST = 24
 CLOCK_HZ = 90_000
@@ -45,7 +54,7 @@ class Kind(NamedTuple):
     height: int
     fps: int
     wanted: int
-    """Sessions that two cores should carry."""
+    """Sessions that two cores should carry; half of them are begun with."""
 
 
 KINDS = (
@@ -56,7 +65,7 @@ KINDS = (
 
 
 class Step(NamedTuple):
-    """What was seen while `sessions` ran. Processor time in cores, memory in MiB."""
+    """What was seen while `sessions` ran. Processor time in cores; memory in MiB, shared pages shared out."""
 
     sessions: int
     held: bool
@@ -66,6 +75,12 @@ class Step(NamedTuple):
     service_mib: float
     composer_mib: float
     stages_ms: dict[str, float]
+    work_cores: dict[str, float]
+    """Of the service's threads, by what they do."""
+    level: int
+    """What was given up for the load, see `stream.session.load.Level`."""
+    slowest_hz: float
+    """Readings a second of the session that had fewest."""
 
 
 def encoded(kind: Kind, seconds: float = 4.0) -> list[bytes]:
@@ -124,19 +139,59 @@ class EncodedTrack(MediaStreamTrack):
         return packet
 
 
+class Memory(NamedTuple):
+    """MiB, each page that processes share divided among them; nan where the system does not say."""
+
+    service: float
+    composers: float
+
+
+def share_mib(pid: int | str | None) -> float:
+    """From /proc/PID/smaps_rollup: see proc(5)."""
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return float("nan")
+    return int(re.findall(r"^Pss:\s+(\d+)", rollup, re.MULTILINE)[0]) / 1024
+
+
 def _serve(settings: Settings, pipe: Connection) -> None:
+    from stream.cli.threads import few_arenas, one_thread_each
     from stream.cli.wiring import make_app
 
+    one_thread_each()
+    few_arenas()
+
     async def work() -> None:
-        async with serving(make_app(settings), settings) as url:
+        app = make_app(settings)
+        async with serving(app, settings) as url:
             pipe.send(url)
-            await asyncio.to_thread(pipe.recv)
+            while await asyncio.to_thread(pipe.recv):
+                composers = [share_mib(each.composer_pid) for each in app.state.sessions]
+                pipe.send(Memory(share_mib("self"), sum(composers)))
 
     asyncio.run(work())
 
 
+class Service:
+    """A service in a process of its own."""
+
+    def __init__(self, url: str, pipe: Connection) -> None:
+        self.url = url
+        self._pipe = pipe
+
+    async def memory(self) -> Memory:
+        def ask() -> Memory:
+            self._pipe.send(True)
+            told = self._pipe.recv()
+            assert isinstance(told, Memory)
+            return told
+
+        return await asyncio.to_thread(ask)
+
+
 @contextlib.contextmanager
-def service(settings: Settings) -> Iterator[str]:
+def service(settings: Settings) -> Iterator[Service]:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(settings, theirs))
@@ -144,9 +199,10 @@ def service(settings: Settings) -> Iterator[str]:
     try:
         if not ours.poll(60.0):
             raise PeerFailed("the service did not begin within a minute")
-        yield str(ours.recv())
+        yield Service(str(ours.recv()), ours)
     finally:
-        ours.send(None)
+        with contextlib.suppress(OSError):
+            ours.send(False)
         process.join(20.0)
         process.kill()
 
@@ -165,7 +221,7 @@ async def session(url: str, name: str, kind: Kind, packets: list[bytes]) -> Asyn
         yield
 
 
-def judged(before: top.Scrape, after: top.Scrape, sessions: int) -> Step:
+def judged(before: top.Scrape, after: top.Scrape, sessions: int, memory: Memory) -> Step:
     elapsed_s = after.t_s - before.t_s
 
     def total(figure: str) -> float:
@@ -194,45 +250,109 @@ def judged(before: top.Scrape, after: top.Scrape, sessions: int) -> Step:
         why,
         (after.plain[cpu] - before.plain[cpu]) / elapsed_s,
         total("composer_cpu_seconds_total") / elapsed_s,
-        after.plain["process_resident_memory_bytes"] / 2**20,
-        sum(figures["composer_resident_bytes"] for figures in after.sessions.values()) / 2**20,
+        memory.service,
+        memory.composers,
         stages,
+        {work: (cpu_s - before.work.get(work, 0.0)) / elapsed_s for work, cpu_s in after.work.items()},
+        int(after.plain["narrascore_load_level"]),
+        slowest,
     )
 
 
-async def climb(kind: Kind, url: str, hold_s: float, most: int) -> list[Step]:
-    """One more session at a time until a step does not hold."""
+async def watched(service: Service, sessions: int, seconds: float) -> Step:
+    before = await scrape(service.url)
+    await asyncio.sleep(seconds)
+    return judged(before, await scrape(service.url), sessions, await service.memory())
+
+
+def told(kind: Kind, step: Step) -> str:
+    """One line for who waits."""
+    end = "held" if step.held else step.why
+    given_up = ("", ", fewer readings", ", key frames only")[step.level]
+    return (
+        f"{kind.name}: {step.sessions} sessions: service {step.service_cores:.2f}, composers "
+        f"{step.composer_cores:.2f} cores, {step.slowest_hz:.1f} readings a second{given_up}: {end}"
+    )
+
+
+class Climb(NamedTuple):
+    """`steps` in order; `end` says why there is no further one; `hold` is the long one, if any step held."""
+
+    steps: list[Step]
+    end: str
+    hold: Step | None
+
+
+async def climb(kind: Kind, service: Service, hold_s: float, most: int, console: Console) -> Climb:
+    """From half of what is wanted, one more session at a time until a step does not hold or is refused.
+
+    Then the last one leaves, and those before it stay for `hold_s`.
+    """
     packets = await asyncio.to_thread(encoded, kind)
     steps: list[Step] = []
-    async with contextlib.AsyncExitStack() as sessions:
-        while len(steps) < most and (not steps or steps[-1].held):
-            await sessions.enter_async_context(session(url, f"s{len(steps)}", kind, packets))
+    end = f"{most} were enough"
+    running: list[contextlib.AsyncExitStack] = []
+    try:
+        while len(running) < most:
+            one = contextlib.AsyncExitStack()
+            try:
+                name = f"s{len(running)}"
+                await one.enter_async_context(session(service.url, name, kind, packets))
+            except PeerFailed as error:
+                end = "refused" if ": 503" in str(error) else str(error)
+                break
+            running.append(one)
+            if len(running) < min(kind.wanted // 2, most):
+                continue
             await asyncio.sleep(SETTLE_S)
-            before = await scrape(url)
-            await asyncio.sleep(hold_s)
-            steps.append(judged(before, await scrape(url), len(steps) + 1))
-    return steps
+            steps.append(await watched(service, len(running), STEP_S))
+            console.print(told(kind, steps[-1]), highlight=False)
+            if not steps[-1].held:
+                end = steps[-1].why
+                await running.pop().aclose()
+                break
+        console.print(f"{kind.name}: one more: {end}", highlight=False)
+        hold = None
+        if running:
+            await asyncio.sleep(SETTLE_S)
+            hold = await watched(service, len(running), hold_s)
+            console.print(f"for {hold_s:.0f} s, {told(kind, hold)}", highlight=False)
+        return Climb(steps, end, hold)
+    finally:
+        for each in reversed(running):
+            await each.aclose()
 
 
-def figures(kind: Kind, steps: list[Step]) -> list[Figure]:
-    held = [step for step in steps if step.held]
-    name, cores = f"capacity, {kind.name}", os.cpu_count() or 1
+def figures(kind: Kind, climbed: Climb, hold_s: float) -> list[Figure]:
+    hold, cores = climbed.hold, os.cpu_count() or 1
+    carried = max((step.sessions for step in climbed.steps if step.held), default=0)
+    if hold is not None and hold.held:
+        carried = hold.sessions
+    whole = max((step.sessions for step in climbed.steps if step.held and step.level == 0), default=0)
+    name = f"capacity, {kind.name}"
     rows = [
-        above(f"{name}: sessions", len(held), "", kind.wanted),
-        Figure(f"{name}: sessions per core", len(held) / cores, ""),
+        above(f"{name}: sessions", carried, "", kind.wanted),
+        Figure(f"{name}: sessions per core", carried / cores, ""),
+        Figure(f"{name}: of them with nothing given up", whole, ""),
+        Figure(f"{name}: one more: {climbed.end}", carried + 1, "sessions"),
     ]
-    if not steps[-1].held:
-        rows.append(Figure(f"{name}: then {steps[-1].why}", steps[-1].sessions, "sessions"))
-    if held:
-        best = held[-1]
-        rows += [
-            Figure(f"{name}: service, a session", best.service_cores / best.sessions, "cores"),
-            Figure(f"{name}: composer, a session", best.composer_cores / best.sessions, "cores"),
-            Figure(f"{name}: memory of a composer", best.composer_mib / best.sessions, "MiB"),
-            Figure(f"{name}: memory of the service", best.service_mib, "MiB"),
-        ]
-        rows += [Figure(f"{name}: mean {stage}", ms, "ms") for stage, ms in sorted(best.stages_ms.items())]
-    return rows
+    if hold is None:
+        return rows
+    each = hold.sessions
+    failed = "" if hold.held else f" ({hold.why})"
+    rows += [
+        below(f"{name}: faults in {hold_s:.0f} s of {each} sessions{failed}", int(not hold.held), "", 0),
+        Figure(f"{name}: fewest readings", hold.slowest_hz, "/s"),
+        Figure(f"{name}: processor, a session", (hold.service_cores + hold.composer_cores) / each, "cores"),
+        Figure(f"{name}: of it compose", hold.composer_cores / each, "cores"),
+    ]
+    work = sorted(hold.work_cores.items(), key=lambda pair: -pair[1])
+    rows += [Figure(f"{name}: of it {what}", used / each, "cores") for what, used in work if used > 0.001]
+    rows += [
+        Figure(f"{name}: memory of a composer", hold.composer_mib / each, "MiB"),
+        Figure(f"{name}: memory of the service", hold.service_mib, "MiB"),
+    ]
+    return rows + [Figure(f"{name}: mean {stage}", ms, "ms") for stage, ms in sorted(hold.stages_ms.items())]
 
 
 def run(scope: Scope, kinds: tuple[Kind, ...] = KINDS, most: int = MOST) -> list[Figure]:
@@ -241,13 +361,15 @@ def run(scope: Scope, kinds: tuple[Kind, ...] = KINDS, most: int = MOST) -> list
         default_anchor="cinematic",
         seed=7,
         max_sessions=MOST,
+        govern=True,
         signalling_burst=1000,
         signalling_per_s=100.0,
-        warm_composers=1,
     )
+    hold_s = HOLD_FULL_S if scope.full else HOLD_S
+    console = Console(stderr=True)
     rows: list[Figure] = []
     for kind in kinds:
-        with service(settings) as url:
-            steps = asyncio.run(climb(kind, url, HOLD_FULL_S if scope.full else HOLD_S, most))
-        rows += figures(kind, steps)
+        with service(settings) as one:
+            climbed = asyncio.run(climb(kind, one, hold_s, most, console))
+        rows += figures(kind, climbed, hold_s)
     return rows

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -24,10 +26,42 @@ class Spent(NamedTuple):
     resident_bytes: float
 
 
+WORK = {
+    "MainThread": "loop",
+    "video-decoder": "decode",
+    "audio-decoder": "decode",
+    "sensing": "sense",
+    "egress": "encode",
+    "composer": "supervise",
+    "recorder": "record",
+}
+"""What a thread does, by how its name begins. `encode` is all that egress does; composing is elsewhere."""
+
+
+def by_work() -> dict[str, float]:
+    """Processor seconds of this process's threads that live, by what they do; `other` is whatever else.
+
+    From /proc: empty where there is none.
+    """
+    names = {thread.native_id: thread.name for thread in threading.enumerate()}
+    seconds: defaultdict[str, float] = defaultdict(float)
+    with contextlib.suppress(OSError):
+        for task in os.listdir("/proc/self/task"):
+            name = names.get(int(task), "")
+            work = next((work for start, work in WORK.items() if name.startswith(start)), "other")
+            seconds[work] += spent_at(Path(f"/proc/self/task/{task}/stat")).cpu_s
+    return dict(seconds)
+
+
 def spent(pid: int | None) -> Spent:
     """From /proc: zeros where there is none, or no such process (any more)."""
+    return spent_at(Path(f"/proc/{pid}/stat"))
+
+
+def spent_at(path: Path) -> Spent:
+    """From a `stat` of proc(5), of a process or a thread."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        stat = path.read_text()
     except OSError:
         return Spent(0.0, 0.0)
     # proc(5): after the name, which may hold anything, utime, stime and rss are fields 14, 15 and 24.

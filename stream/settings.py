@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from stream.access import OPEN, Access
 from stream.ice_servers import IceServer
 from stream.ports import SAMPLE_RATE_HZ
+
+SESSIONS_A_CORE, MOST_SESSIONS = 4, 16
+"""A session takes some 0.15 to 0.3 of a core, two thirds of it its composer's. The rest is one process's,
+whose interpreter uses one core at a time: more cores do not help it."""
+
+
+def sessions_by_cores() -> int:
+    """How many sessions this machine's cores could carry at best."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(SESSIONS_A_CORE * cores, MOST_SESSIONS)
 
 
 @dataclass(frozen=True)
@@ -37,7 +48,8 @@ class Settings:
     """Requests one address may make at once, and then so many a second; pages and their files are free."""
     signalling_per_s: float = 5.0
 
-    max_sessions: int = 4
+    max_sessions: int = field(default_factory=sessions_by_cores)
+    """Where to stop whatever the load is; what a machine really carries is measured when `govern` is on."""
     govern: bool = False
     """Whether the machine's load is watched: readings and pictures are given up before the music suffers, and
     sessions refused that would be too much. `narrascore serve` does; off, the load of other programs changes
@@ -72,8 +84,9 @@ class Settings:
     sensing_threads: int = 1
     readings_hz: float = 8.0
     """Readings a second and session while the processor has room; fewer when it has not."""
-    sensing_duty: float = 0.5
-    """Share of the sensing threads' time that readings may take before they come less often."""
+    sensing_duty: float = 0.32
+    """Share of the sensing threads' time that readings may take before they come less often: with readings of
+    10 ms, 8 a second of four sessions, 4 a second of eight."""
     sensor_hang_s: float = 5.0
     """A reading that takes longer than this has hung: its thread is replaced."""
 

@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from stream.cli import company, doctor, files, live, top, train
+from stream.cli import bench, company, doctor, files, live, top, train
 from stream.cli.threads import few_arenas, one_thread_each
 
 HELP = "NarraScore Live: music composed live, from the picture."
@@ -27,6 +27,7 @@ def make_command() -> typer.Typer:
     app.command("sense")(files.sense)
     app.command("compose")(files.compose)
     app.command("score")(files.score)
+    app.command("bench", context_settings=bench.PASSED_ON)(bench.bench)
     trained = typer.Typer(no_args_is_help=True, help="Train the shipped weights again.")
     trained.command("probe")(train.probe)
     trained.command("vlm-probe")(train.vlm_probe)

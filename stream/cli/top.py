@@ -6,6 +6,8 @@ import time
 import urllib.error
 import urllib.request
 from collections import defaultdict
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, NamedTuple
 
 import typer
@@ -18,6 +20,7 @@ from stream.cli.terminal import console, fail
 
 TIMEOUT_S = 5.0
 _SESSION = "narrascore_session_"
+GIVEN_UP = ("readings given up", "all pictures but key frames given up")
 STAGES = ("decode", "wait", "read", "encode", "egress", "loop")
 
 
@@ -28,6 +31,8 @@ class Scrape(NamedTuple):
     sessions: dict[str, dict[str, float]]
     stages: dict[str, tuple[float, float]]
     plain: dict[str, float]
+    work: Mapping[str, float] = MappingProxyType({})
+    """Processor seconds of the service's threads, by what they do."""
 
 
 def parse(text: str, t_s: float) -> Scrape:
@@ -38,6 +43,7 @@ def parse(text: str, t_s: float) -> Scrape:
     counts: dict[str, float] = {}
     sums: dict[str, float] = {}
     plain: dict[str, float] = {}
+    work: dict[str, float] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             if "session" in sample.labels:
@@ -46,10 +52,12 @@ def parse(text: str, t_s: float) -> Scrape:
                 counts[sample.labels["stage"]] = sample.value
             elif sample.name == "narrascore_stage_seconds_sum":
                 sums[sample.labels["stage"]] = sample.value
+            elif sample.name == "narrascore_work_cpu_seconds":
+                work[sample.labels["work"]] = sample.value
             elif not sample.labels:
                 plain[sample.name] = sample.value
     stages = {stage: (counts[stage], sums.get(stage, 0.0)) for stage in counts}
-    return Scrape(t_s, dict(sessions), stages, plain)
+    return Scrape(t_s, dict(sessions), stages, plain, work)
 
 
 def view(now: Scrape, before: Scrape | None) -> RenderableType:
@@ -90,7 +98,7 @@ def view(now: Scrape, before: Scrape | None) -> RenderableType:
             _number(figures.get("composer_resident_bytes", 0.0) / 2**20, "{:.0f}"),
             _number(figures.get("listeners"), "{:.0f}"),
         )
-    return Group(table, _stages(now, before))
+    return Group(table, _stages(now, before), *_work(now, before))
 
 
 def _title(now: Scrape, before: Scrape | None) -> str:
@@ -100,6 +108,9 @@ def _title(now: Scrape, before: Scrape | None) -> str:
         parts.append(f"service {100 * (now.plain[cpu] - before.plain[cpu]) / (now.t_s - before.t_s):.0f} %")
     if "process_resident_memory_bytes" in now.plain:
         parts.append(f"{now.plain['process_resident_memory_bytes'] / 2**20:.0f} MiB")
+    level = int(now.plain.get("narrascore_load_level", 0))
+    if level:
+        parts.append(GIVEN_UP[min(level, len(GIVEN_UP)) - 1])
     return ", ".join(parts)
 
 
@@ -113,6 +124,18 @@ def _stages(now: Scrape, before: Scrape | None) -> Text:
             count, seconds = count - old[0], seconds - old[1]
         parts.append(f"{stage} {1000 * seconds / count:.1f} ms" if count > 0 else f"{stage} -")
     return Text("mean: " + ", ".join(parts))
+
+
+def _work(now: Scrape, before: Scrape | None) -> list[Text]:
+    """Where the service's processor time goes, largest first, since the last look."""
+    if before is None or now.t_s <= before.t_s:
+        return []
+    shares = {
+        work: max(0.0, seconds - before.work.get(work, 0.0)) / (now.t_s - before.t_s)
+        for work, seconds in now.work.items()
+    }
+    parts = [f"{work} {100 * share:.0f} %" for work, share in sorted(shares.items(), key=lambda w: -w[1])]
+    return [Text("processor: " + ", ".join(parts))] if parts else []
 
 
 def _number(value: float | None, form: str) -> str:

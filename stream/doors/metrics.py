@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from stream.access import require_watch
 from stream.doors.signalling import sessions_of
-from stream.process_cost import spent
+from stream.process_cost import by_work, spent
 from stream.session.session import Session
 from stream.session.sessions import Sessions
 from stream.stages import LOOP_LATE_S, REGISTRY
@@ -116,6 +116,14 @@ class _Sessions(Collector):
             "Sensing threads left behind because a sensor hangs.",
             services.sensing.lost_threads,
         )
+        threads = GaugeMetricFamily(
+            "narrascore_work_cpu_seconds",
+            "Processor time of the service's threads that live, by what they do.",
+            labels=["work"],
+        )
+        for work, seconds in by_work().items():
+            threads.add_metric([work], seconds)
+        yield threads
         for name, help_, counts, read in _FIGURES:
             kind = CounterMetricFamily if counts else GaugeMetricFamily
             family = kind(f"narrascore_session_{name}", help_, labels=["session"])

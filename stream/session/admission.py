@@ -9,9 +9,11 @@ import asyncio
 import logging
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 from stream.errors import Refused
@@ -28,6 +30,11 @@ TICKS = 10
 """Looks at the event loop's lateness per sample."""
 READINGS_HZ = {Level.FEWER_READINGS: 2.0, Level.KEY_FRAMES: 1.0}
 RETRY_AFTER_S = 20
+LASTING_S = 20.0
+"""A load counts against new sessions when it lasted for half of this: a composer that begins takes a whole
+core for seconds, and two sessions may well begin together. A session is fresh for as long."""
+EXPECTED_CORES = 0.25
+"""What a session will take, while none has run for long enough to tell."""
 WORDS = {
     Level.FEWER_READINGS: "The machine is busy: the picture is read less often, the music goes on as it was.",
     Level.KEY_FRAMES: "The machine is very busy: only key frames of the picture are read, the music goes on.",
@@ -62,6 +69,9 @@ class Admission:
         self._ticks: Ticks | None = None
         self._own: tuple[float, float] | None = None
         self._underruns: dict[str, int] = {}
+        self._loads: deque[tuple[float | None, float]] = deque(maxlen=round(LASTING_S / SAMPLE_S))
+        """Of everybody and our own, a pair a sample."""
+        self._first_seen_s: dict[str, float] = {}
         self.level = Level.ALL
         self.cpu: float | None = None
         """Share of all cores that anybody uses; None before it is known."""
@@ -70,7 +80,18 @@ class Admission:
 
     def refuses(self, sessions: int) -> bool:
         """Whether one more session beside `sessions` would be too much."""
-        return not room_for_another(self.level, self.cpu, self.own_cpu, sessions)
+        known = [cpu for cpu, _ in self._loads if cpu is not None]
+        own = [own for _, own in self._loads]
+        now_s = self._clock()
+        settled = sum(now_s - first_s > LASTING_S for first_s in self._first_seen_s.values())
+        return not room_for_another(
+            self.level,
+            median(known) if known else None,
+            median(own) if own else 0.0,
+            sessions,
+            max(0, sessions - settled),
+            EXPECTED_CORES / (os.cpu_count() or 1),
+        )
 
     def check(self, sessions: int) -> None:
         """Raises Refused 503 when one more session beside `sessions` would be too much."""
@@ -95,6 +116,8 @@ class Admission:
     def measure(self, sessions: Iterable[Session], late_s: float) -> Sample:
         now_s, live = self._clock(), list(sessions)
         self._measure_cpu(now_s, live)
+        self._loads.append((self.cpu, self.own_cpu))
+        self._first_seen_s = {each.id: self._first_seen_s.get(each.id, now_s) for each in live}
         underruns, buffer_s, backlog = 0, float("inf"), 0.0
         counts: dict[str, int] = {}
         for session in live:

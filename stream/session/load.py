@@ -108,13 +108,19 @@ class Governor:
         self._strained_since_s = now_s
 
 
-def room_for_another(level: Level, cpu: float | None, own_cpu: float, sessions: int) -> bool:
+def room_for_another(
+    level: Level, cpu: float | None, own_cpu: float, sessions: int, fresh: int = 0, expected: float = 0.0
+) -> bool:
     """Whether one more session like those that run would leave the machine unstrained.
 
-    `own_cpu` is what our processes use of all cores. The first session is always let in: somebody started us.
+    `own_cpu` is what our processes use of all cores, `cpu` what everybody does, both lastingly. `fresh` of
+    the `sessions` are so new that neither shows them yet; where all are, `expected` is a session's share of
+    all cores. The first session is always let in: somebody started us.
     """
     if sessions == 0:
         return True
     if level > Level.ALL:
         return False
-    return cpu is None or cpu + own_cpu / sessions < STRAINED_CPU
+    settled = sessions - fresh
+    each = own_cpu / settled if settled > 0 else expected
+    return cpu is None or cpu + (fresh + 1) * each < STRAINED_CPU

@@ -7,11 +7,11 @@ import asyncio
 import av
 import pytest
 
-from bench.capacity import CLOCK_HZ, EncodedTrack, Kind, Step, encoded, figures, judged
+from bench.capacity import CLOCK_HZ, Climb, EncodedTrack, Kind, Memory, Step, encoded, figures, judged, told
 from stream.cli.top import Scrape
 from stream.webrtc.backlog import is_key_frame
 
-CPU, MEMORY = "process_cpu_seconds_total", "process_resident_memory_bytes"
+CPU, LEVEL = "process_cpu_seconds_total", "narrascore_load_level"
 
 
 def scrape(t_s: float, readings: float, underruns: float) -> Scrape:
@@ -22,8 +22,9 @@ def scrape(t_s: float, readings: float, underruns: float) -> Scrape:
         "composer_cpu_seconds_total": 0.25 * t_s,
         "composer_resident_bytes": 64.0 * 2**20,
     }
-    plain = {CPU: 0.5 * t_s, MEMORY: 256.0 * 2**20}
-    return Scrape(t_s, {"a": session, "b": dict(session)}, {"read": (10 * t_s, 0.2 * t_s)}, plain)
+    plain = {CPU: 0.5 * t_s, LEVEL: 1.0}
+    stages = {"read": (10 * t_s, 0.2 * t_s)}
+    return Scrape(t_s, {"a": session, "b": dict(session)}, stages, plain, {"sense": 0.1 * t_s})
 
 
 @pytest.mark.parametrize(
@@ -33,19 +34,32 @@ def scrape(t_s: float, readings: float, underruns: float) -> Scrape:
 def test_a_step_holds_without_an_underrun_and_with_readings(
     readings: float, underruns: float, held: bool, why: str
 ) -> None:
-    step = judged(scrape(10.0, 100.0, 3.0), scrape(20.0, 100.0 + readings, 3.0 + underruns), 2)
+    step = judged(
+        scrape(10.0, 100.0, 3.0), scrape(20.0, 100.0 + readings, 3.0 + underruns), 2, Memory(256.0, 128.0)
+    )
     assert step.held == held and why in step.why
     assert (step.service_cores, step.composer_cores, step.composer_mib) == (0.5, 0.5, 128.0)
     assert step.stages_ms["read"] == pytest.approx(20.0)
+    assert step.work_cores == {"sense": pytest.approx(0.1)} and step.level == 1
 
 
 def test_only_steps_that_held_count() -> None:
     kind = Kind("small", "VP8", 64, 48, 10, 2)
-    held = Step(1, True, "", 0.2, 0.3, 200.0, 60.0, {})
-    rows = figures(kind, [held, held._replace(sessions=2, held=False, why="1 underruns")])
+    held = Step(1, True, "", 0.2, 0.3, 200.0, 60.0, {}, {"sense": 0.1}, 0, 8.0)
+    failed = held._replace(sessions=2, held=False, why="1 underruns")
+    rows = figures(kind, Climb([held, failed], failed.why, held), 45.0)
     assert rows[0].value == 1 and rows[0].met is False
-    assert [row.value for row in rows if "composer, a session" in row.name] == [0.3]
-    assert any("then 1 underruns" in row.name for row in rows)
+    assert [row.value for row in rows if "of it compose" in row.name] == [0.3]
+    assert any("one more: 1 underruns" in row.name for row in rows)
+    assert "1 underruns" in told(kind, failed) and "held" in told(kind, held)
+
+
+def test_what_did_not_last_is_not_called_met() -> None:
+    kind = Kind("small", "VP8", 64, 48, 10, 1)
+    held = Step(1, True, "", 0.2, 0.3, 200.0, 60.0, {}, {}, 0, 8.0)
+    rows = figures(kind, Climb([held], "refused", held._replace(held=False, why="3 underruns")), 300.0)
+    assert any("faults" in row.name and row.met is False and "3 underruns" in row.name for row in rows)
+    assert figures(kind, Climb([], "refused", None), 300.0)[0].value == 0
 
 
 @pytest.mark.parametrize("codec", ["VP8", "H264"])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from composer import weights
+from stream.cli import bench
 from stream.cli.__main__ import make_command
 from stream.cli.wiring import read_anchor
 
@@ -34,6 +36,24 @@ def test_unreadable_weights_are_named_before_anything_starts(
     result = runner.invoke(app, ["serve", "--port", "0"])
     assert result.exit_code == 1
     assert weights.CARD in result.stderr.replace("\n", "")
+
+
+def test_bench_passes_everything_on_in_a_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[list[str]] = []
+
+    def run(command: list[str], **how: object) -> subprocess.CompletedProcess[str]:
+        ran.append(command[1:])
+        return subprocess.CompletedProcess(command, 3)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    result = runner.invoke(app, ["bench", "capacity", "--full"])
+    assert ran == [["-m", "bench", "capacity", "--full"]] and result.exit_code == 3
+
+
+def test_bench_says_that_it_needs_the_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "ROOT", tmp_path)
+    result = runner.invoke(app, ["bench", "capacity"])
+    assert result.exit_code == 1 and "checkout" in result.stderr
 
 
 @pytest.mark.parametrize("anchor", ["   ", "x" * 3000])

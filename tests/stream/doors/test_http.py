@@ -28,7 +28,7 @@ def client() -> Iterator[Client]:
 
 @pytest.fixture(scope="module")
 def open_client() -> Iterator[Client]:
-    with served(Settings(port=0, warm_composers=0, allowed_origins=(FOREIGN,))) as client:
+    with served(Settings(port=0, warm_composers=0, max_sessions=4, allowed_origins=(FOREIGN,))) as client:
         yield client
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import sys
 
 import pytest
 from rich.console import Console
@@ -10,7 +11,7 @@ from rich.console import Console
 from stream.access import Access
 from stream.cli import top
 from stream.json_log import JsonFormatter
-from stream.process_cost import spent
+from stream.process_cost import WORK, spent
 from stream.settings import Settings
 from tests.stream.offers import OBS_OFFER
 from tests.stream.served import served
@@ -37,6 +38,11 @@ def test_a_session_shows_in_metrics_and_in_top_and_leaves_with_it() -> None:
         assert set(now.sessions) == {"game"} and now.plain["narrascore_sessions"] == 1.0
         assert now.sessions["game"]["frames_total"] == 0.0 and now.sessions["game"]["publishing"] == 0.0
         assert set(now.stages) == set(top.STAGES)
+        assert set(now.work) <= {*WORK.values(), "other"}
+        if sys.platform == "linux":
+            assert {"loop", "encode", "sense"} <= set(now.work)
+            later = top.parse(client.send("GET", "/metrics").body, 2.0)
+            assert "processor: " in shown(later, now)
         assert "game" in shown(now, None) and "1 of 1 sessions" in shown(now, None)
 
         full = client.send("GET", "/readyz")
@@ -64,6 +70,9 @@ def test_rates_are_over_the_time_between_two_looks() -> None:
     text = shown(scrape(2.0, 90.0, 1.0), scrape(0.0, 30.0, 0.5))
     assert "30.0" in text and "25%" in text and "live" in text and "read 20.0 ms" in text
     # A composer that was replaced starts again from nothing.
+    given_up = scrape(2.0, 90.0, 1.0)._replace(plain={"narrascore_load_level": 2.0}, work={"sense": 0.5})
+    assert "key frames given up" in shown(given_up, scrape(0.0, 30.0, 0.5))
+    assert "processor: sense 25 %" in shown(given_up, scrape(0.0, 30.0, 0.5))
     assert "0%" in shown(scrape(2.0, 90.0, 0.1), scrape(0.0, 30.0, 0.5))
 
 

@@ -69,6 +69,53 @@ def test_room_for_another() -> None:
     assert room_for_another(Level.ALL, None, 0.0, 3), "where the load cannot be told, the limit alone holds"
 
 
+def test_sessions_too_new_to_be_measured_count_as_expected() -> None:
+    assert room_for_another(Level.ALL, 0.1, 0.0, 5, fresh=5, expected=0.125)
+    assert not room_for_another(Level.ALL, 0.1, 0.0, 6, fresh=6, expected=0.125), "not all of a rush"
+    assert room_for_another(Level.ALL, 0.4, 0.3, 3, fresh=1) and not room_for_another(
+        Level.ALL, 0.6, 0.3, 6, fresh=3
+    )
+
+
+class Idle:
+    """As much of a session as is measured."""
+
+    egress = None
+    composer_pid = None
+
+    class peers:
+        backlog = None
+
+    def __init__(self, name: str) -> None:
+        self.id = name
+
+
+def test_what_takes_a_core_for_seconds_only_refuses_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [0.0]
+    admission = Admission(Sensing(), 8.0, lambda: now_s[0])  # type: ignore[arg-type]
+    load = [0.1]
+
+    def measure_cpu(t_s: float, live: object) -> None:
+        admission.cpu, admission.own_cpu = load[0], load[0] - 0.05
+
+    monkeypatch.setattr(admission, "_measure_cpu", measure_cpu)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    live = [Idle("a")]
+
+    def seconds(count: int, cpu: float) -> bool:
+        """Whether a second session is refused after so long at that load."""
+        load[0] = cpu
+        for _ in range(count):
+            now_s[0] += 1.0
+            admission.measure(live, 0.0)  # type: ignore[arg-type]
+        return admission.refuses(1)
+
+    assert not seconds(20, 0.1)
+    assert not seconds(8, 0.9), "a composer that begins"
+    assert seconds(8, 0.9), "but this lasts"
+    assert not seconds(30, 0.3)
+
+
 def test_the_machine_is_measured() -> None:
     ticks = machine_ticks()
     assert ticks is None or 0 < ticks.busy < ticks.all
