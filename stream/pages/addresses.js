@@ -8,7 +8,10 @@ const MASK = "•".repeat(8);
 
 /** Fills the fields and wires the copy buttons. */
 export function showAddresses() {
-  fill("source-url", address.source, token && "#token=");
+  const overlay = document.getElementById("overlay");
+  const source = () => fill("source-url", withOverlay(overlay.value), token && "#token=");
+  overlay.addEventListener("change", source);
+  source();
   fill("audio-url", address.audio, token && "?token=");
   fill("whip-url", address.whip);
   if (token) {
@@ -29,6 +32,11 @@ export function showAddresses() {
       setTimeout(() => (button.textContent = "Copy"), SAID_MS);
     });
   }
+}
+
+function withOverlay(parts) {
+  if (!parts) return address.source;
+  return `${address.source}${address.source.includes("?") ? "&" : "?"}overlay=${parts}`;
 }
 
 /** `before` is what stands between the address and the token; without it there is no token in this field. */

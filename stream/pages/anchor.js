@@ -47,6 +47,9 @@ export class Anchor {
     const meant = fields.map((name) => anchor[name]).filter(Boolean);
     if (anchor.understood.length) lines.push(line("", "Understood: ", anchor.understood.join(", ")));
     if (anchor.ignored.length) lines.push(line("fair", "Not understood: ", anchor.ignored.join(", ")));
+    if (anchor.ignored.length && !anchor.understood.length) {
+      lines.push(line("", "Try a style above, or words such as slow, dreamy, piano, strings, no drums."));
+    }
     if (meant.length) lines.push(line("", "Plays: ", meant.join(", ")));
     if (!lines.length) lines.push(line("", "Plays: ", anchor.preset || anchor.text));
     this.#reply.replaceChildren(...lines);

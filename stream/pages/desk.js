@@ -7,13 +7,18 @@ const VOICE_EVERY_MS = 100;
 const byId = (id) => document.getElementById(id);
 
 export class Desk {
+  #ask;
   #send;
   #fail;
   #microphone = new Microphone();
   #voice = 0;
 
-  /** `send(message)` asks the server; `fail(words)` shows the user why it did not work. */
-  constructor(send, fail) {
+  /**
+   * `ask(message)` asks the server and resolves to whether it obeyed; `send(message)` rejects when it did not;
+   * `fail(words)` shows the user why something did not work.
+   */
+  constructor(ask, send, fail) {
+    this.#ask = ask;
     this.#send = send;
     this.#fail = fail;
     byId("panic").addEventListener("click", async () => {
@@ -67,16 +72,6 @@ export class Desk {
     this.#voice = setInterval(() => {
       this.#send({ type: "voice", level_db: this.#microphone.levelDb() }).catch(() => {});
     }, VOICE_EVERY_MS);
-  }
-
-  async #ask(message) {
-    try {
-      await this.#send(message);
-      return true;
-    } catch (error) {
-      this.#fail(error.message);
-      return false;
-    }
   }
 
   #words() {

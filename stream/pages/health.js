@@ -7,6 +7,18 @@ const ENOUGH_OF_OBS_HZ = 0.8; // screenshots: four a second at most, one when OB
 // OBS's own choice is a key frame every 4 to 10 s. A browser sends one when it is asked to, now and then.
 const LONG_GOP_S = [2.5, 15];
 
+// What the short words mean, for whoever rests on them.
+const HINTS = {
+  Picture: "The size of the picture that is read",
+  Readings: "How often the mood is read from the picture",
+  "Reading age": "How old the newest reading is",
+  "Key frames": "The time between two whole pictures in the video that is sent",
+  Buffer: "How far the composer is ahead of what sounds",
+  "To your ear": "From the composer to this page; turn Listen here on to measure it",
+  Underruns: "How often the music ran dry since it began",
+  Listeners: "Who hears the session now, OBS and this page among them",
+};
+
 const VIDEO = { none: "none yet", live: "live", gone: "gone" };
 
 export class Health {
@@ -86,6 +98,7 @@ export class Health {
       const term = document.createElement("dt");
       value = document.createElement("dd");
       term.textContent = name;
+      if (HINTS[name]) term.title = HINTS[name];
       row.append(term, value);
       this.#list.append(row);
       this.#rows.set(name, value);

@@ -51,12 +51,9 @@ export class Picture {
 
   /** Takes telemetry once a second: notes when the server has lost a picture that is still being sent. */
   async look(message) {
-    const { state, width, height } = message.video;
+    const { state } = message.video;
     if (!this.#track) {
-      this.#emptyText.textContent =
-        state === "live"
-          ? `A picture is coming in from elsewhere, ${width} × ${height}.`
-          : "Choose what to score, then press Start.";
+      this.#emptyText.textContent = elsewhere(message);
       return;
     }
     const live = this.#publisher.peer.state === "live";
@@ -140,4 +137,16 @@ export class Picture {
     const options = found.map(({ id, label }) => new Option(label, id, false, id === chosen));
     this.#camera.replaceChildren(new Option("Default camera", "", false, !chosen), ...options);
   }
+}
+
+/** What to say while this page shares nothing. */
+export function elsewhere({ video: { state, width, height, key_frame_s }, obs }) {
+  const live = state === "live";
+  if (obs.state === "connected" && !key_frame_s) {
+    const scene = obs.scene ? `OBS is being scored: scene “${obs.scene}”` : "OBS is being scored";
+    return `${scene}${live ? `, ${width} × ${height}` : ""}. Nothing needs to be shared here.`;
+  }
+  if (obs.state === "connecting") return "Looking for OBS. Or choose what to score here, then press Start.";
+  if (live) return `A picture is coming in from elsewhere, ${width} × ${height}.`;
+  return "Choose what to score, then press Start.";
 }

@@ -3,16 +3,14 @@
 const SEND_EVERY_MS = 80;
 
 export class Sound {
-  #send;
-  #fail;
+  #ask;
   #volume = document.getElementById("volume");
   #said = document.getElementById("volume-said");
   #timer = 0;
 
-  /** `send(message)` asks the server; `fail(words)` shows the user why it did not work. */
-  constructor(send, fail) {
-    this.#send = send;
-    this.#fail = fail;
+  /** `ask(message)` asks the server and resolves to whether it obeyed. */
+  constructor(ask) {
+    this.#ask = ask;
     this.#volume.addEventListener("input", () => {
       this.#words();
       this.#timer ||= setTimeout(() => {
@@ -35,16 +33,6 @@ export class Sound {
     this.#words();
     document.getElementById("mute").setAttribute("aria-pressed", String(muted));
     document.getElementById("hold").setAttribute("aria-pressed", String(held));
-  }
-
-  async #ask(message) {
-    try {
-      await this.#send(message);
-      return true;
-    } catch (error) {
-      this.#fail(error.message);
-      return false;
-    }
   }
 
   #words() {

@@ -2,6 +2,7 @@
 
 import { showAddresses } from "./addresses.js";
 import { Anchor } from "./anchor.js";
+import { asking } from "./ask.js";
 import { Circumplex, moodWord } from "./circumplex.js";
 import { Curve, signed } from "./curve.js";
 import { Desk } from "./desk.js";
@@ -25,10 +26,12 @@ const circumplex = new Circumplex(byId("circumplex"));
 const curve = new Curve(byId("curve"));
 const meter = new Meter(byId("meter"), byId("meter-rest"), byId("meter-peak"));
 const health = new Health(byId("health"), byId("advice"));
-const anchor = new Anchor((text) => telemetry.send({ type: "anchor", text }));
-const sound = new Sound((message) => telemetry.send(message), fail);
-const desk = new Desk((message) => telemetry.send(message), fail);
-const pad = new Pad(byId("pad"), byId("pad-said"), circumplex, (message) => telemetry.send(message), fail);
+const send = (message) => telemetry.send(message);
+const ask = asking(send, fail);
+const anchor = new Anchor((text) => send({ type: "anchor", text }));
+const sound = new Sound(ask);
+const desk = new Desk(ask, send, fail);
+const pad = new Pad(byId("pad"), byId("pad-said"), circumplex, send, fail);
 const picture = new Picture({ started: () => listenSettled || listen(true), fail });
 
 let latest = null;

@@ -159,10 +159,26 @@ def test_the_record_button_records(studio: Watched, recordings: Path) -> None:
 
 
 def test_the_address_for_a_media_source_plays(client: Client, studio: Watched) -> None:
-    address = studio.page.get_by_label("If that crackles").input_value()
+    address = studio.page.get_by_label("or it crackles").input_value()
     assert address == f"{client.url}/audio/live.ogg"
     with urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=10) as reply:
         assert reply.headers["content-type"] == "audio/ogg"
+
+
+def test_the_address_for_a_browser_source_shows_what_was_chosen(
+    client: Client, studio: Watched, browser: Browser
+) -> None:
+    page = studio.page
+    field, chosen = page.get_by_role("textbox", name="Hear the music"), page.get_by_label("It shows")
+    expect(field).to_have_value(f"{client.url}/source")
+    chosen.select_option("a ring in the color of the mood")
+    expect(field).to_have_value(f"{client.url}/source?overlay=mood")
+    source = browser.new_page()
+    source.goto(field.input_value())
+    expect(source.locator(".ring")).to_have_count(1)
+    source.close()
+    chosen.select_option("nothing")
+    expect(field).to_have_value(f"{client.url}/source")
 
 
 def test_the_page_fits_a_narrow_screen_and_complains_of_nothing(studio: Watched) -> None:

@@ -287,6 +287,26 @@ def test_moods_are_named_after_their_place(studio: Watched) -> None:
     assert named == ["neutral", "slightly pleasant", "excited", "alert", "very tense", "sad", "calm"]
 
 
+def test_while_this_page_shares_nothing_it_says_what_is_scored(studio: Watched) -> None:
+    said = studio.page.evaluate("""async () => {
+      const {elsewhere} = await import("/pages/picture.js");
+      const none = {state: "none", width: 0, height: 0, key_frame_s: 0};
+      const live = {state: "live", width: 320, height: 180, key_frame_s: 0};
+      const off = {state: "off", scene: ""};
+      const game = {state: "connected", scene: "Game"};
+      const sent = {...live, key_frame_s: 1};
+      const cases = [[none, off], [live, off], [live, game], [sent, game], [none, {state: "connecting"}]];
+      return cases.map(([video, obs]) => elsewhere({video, obs}));
+    }""")
+    assert [words.replace("\N{MULTIPLICATION SIGN}", "by") for words in said] == [
+        "Choose what to score, then press Start.",
+        "A picture is coming in from elsewhere, 320 by 180.",
+        "OBS is being scored: scene “Game”, 320 by 180. Nothing needs to be shared here.",
+        "A picture is coming in from elsewhere, 320 by 180.",
+        "Looking for OBS. Or choose what to score here, then press Start.",
+    ]
+
+
 def test_waits_between_tries_grow_are_capped_and_differ(studio: Watched) -> None:
     first, second = studio.page.evaluate("""async () => {
       const {Backoff} = await import("/pages/backoff.js");
