@@ -28,7 +28,7 @@ install: $(VENV)/.demo ## make .venv and install the service into it
 run: install ## start the service on 127.0.0.1:8080
 	$(BIN)/narrascore serve $(ARGS)
 
-demo: install ## 30 s of real clips through the service; writes demo/
+demo: install ## 30 s of real clips through the service; writes demo/score.mp4 and more
 	$(BIN)/narrascore demo $(ARGS)
 
 # Real peers and browsers measure time: they run one after another, with the machine to themselves.

@@ -149,7 +149,9 @@ def serve(
 
 def demo(
     seconds: Annotated[float, typer.Option(min=10.0, max=3600.0, help="How long to play.")] = 30.0,
-    out: Annotated[Path, typer.Option(help="Folder for score.wav, affect.csv and score.png.")] = Path("demo"),
+    out: Annotated[
+        Path, typer.Option(help="Folder for score.mp4 and what it was made of.")
+    ] = Path("demo"),
     anchor: AnchorOption = "cinematic",
     seed: SeedOption = 7,
     verbose: VerboseOption = False,
@@ -160,6 +162,7 @@ def demo(
 
     from composer.symbolic import create
     from stream.demo import run as work
+    from stream.demo.table import print_table
     from stream.errors import StreamError
     from stream.settings import Settings
 
@@ -170,4 +173,4 @@ def demo(
         figures = asyncio.run(work.run(app_or_exit(settings), settings, create, clips, seconds, out))
     except (StreamError, OSError) as error:
         raise fail(str(error)) from error
-    work.print_table(figures, Console())
+    print_table(figures, Console())

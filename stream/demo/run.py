@@ -26,7 +26,7 @@ from rich.table import Table
 from starlette.applications import Starlette
 
 from stream.beside.clips import sample_clips
-from stream.demo.peers import PeersReport, run_peers
+from stream.demo.peers import FPS, HEIGHT, WIDTH, PeersReport, run_peers
 from stream.sound.egress import PlayedBlock
 from stream.errors import StreamError
 from stream.ports import SAMPLE_RATE_HZ, Affect, ComposerFactory, Reading
@@ -93,7 +93,7 @@ async def run(
     seconds: float,
     folder: Path,
 ) -> Figures:
-    """Play for `seconds`, write score.wav, affect.csv and score.png into `folder`, and measure.
+    """Play for `seconds`, write score.mp4, score.wav, affect.csv and score.png into `folder`, and measure.
 
     Raises:
         StreamError: the composer could not start, or the peers could not connect.
@@ -104,7 +104,8 @@ async def run(
             take = await _take(app, url, elsewhere, clips, seconds)
         with Console(stderr=True).status("finding where the music first answered each cut"):
             figures = await _measure(take, factory, elsewhere, folder)
-    await asyncio.to_thread(_write, take, folder, seconds)
+    with Console(stderr=True).status("cutting the film"):
+        await asyncio.to_thread(_write, take, clips, folder, seconds)
     return figures
 
 
@@ -250,7 +251,8 @@ def _first_pts_heard(take: Take) -> int:
     return first + alignment(left, heard)
 
 
-def _write(take: Take, folder: Path, seconds: float) -> None:
+def _write(take: Take, clips: Sequence[Path], folder: Path, seconds: float) -> None:
+    from stream.demo.film import write_film
     from stream.demo.plot import draw
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -266,6 +268,7 @@ def _write(take: Take, folder: Path, seconds: float) -> None:
         table.writerow(("t_s", "valence", "arousal", "confidence", "cut"))
         table.writerows((f"{t:.2f}", f"{v:.4f}", f"{a:.4f}", f"{c:.4f}", cut) for t, v, a, c, cut in rows)
     draw(folder / "score.png", pcm, rows, [(t.t_s - began_s, t.rgb) for t in take.peers.thumbnails])
+    write_film(folder / "score.mp4", clips, pcm, size=(WIDTH, HEIGHT), fps=FPS, shot_s=SHOT_S)
 
 
 def _from_first_picture(take: Take, seconds: float) -> tuple[npt.NDArray[np.int16], float]:
@@ -287,27 +290,3 @@ def affect_rows(take: Take, began_s: float, length_s: float) -> list[tuple[float
         cut = int(((cuts > t - 1 / CSV_HZ) & (cuts <= t)).any())
         rows.append((t, affect.valence, affect.arousal, affect.confidence, cut))
     return rows
-
-
-def print_table(figures: Figures, console: Console) -> None:
-    """One table of everything measured, and where the files are."""
-
-    def text(value: Any, unit: str, form: str = ".0f") -> str:
-        return "not measured: nothing moved enough" if value is None else f"{value:{form}} {unit}".strip()
-
-    table = Table(title="measured in this run", show_header=False, title_justify="left")
-    cost = figures.cost
-    for name, value in (
-        ("readings per second", text(figures.readings_per_s, "", ".1f")),
-        ("sensor lag (63 %)", text(figures.sensor_lag_s, "s", ".2f")),
-        ("control latency, median", text(figures.control_latency_ms, "ms")),
-        ("control latency, 99th percentile", text(figures.control_latency_p99_ms, "ms")),
-        ("glass to ear", text(figures.glass_to_ear_ms, "ms")),
-        ("underruns", str(figures.underruns)),
-        ("CPU share (service and composer)", f"{cost.cores:.2f} of one core"),
-        ("peak memory (service and composer)", f"{cost.peak_mib:.0f} MiB"),
-    ):
-        table.add_row(name, value)
-    console.print(table)
-    for name in ("score.wav", "affect.csv", "score.png"):
-        console.print(f"{figures.folder / name}", highlight=False)
