@@ -149,9 +149,7 @@ def serve(
 
 def demo(
     seconds: Annotated[float, typer.Option(min=10.0, max=3600.0, help="How long to play.")] = 30.0,
-    out: Annotated[
-        Path, typer.Option(help="Folder for score.mp4 and what it was made of.")
-    ] = Path("demo"),
+    out: Annotated[Path, typer.Option(help="Folder for score.mp4 and what it was made of.")] = Path("demo"),
     anchor: AnchorOption = "cinematic",
     seed: SeedOption = 7,
     verbose: VerboseOption = False,
