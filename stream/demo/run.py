@@ -16,25 +16,23 @@ from collections.abc import Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from starlette.applications import Starlette
 
 from stream.beside.clips import sample_clips
 from stream.demo.peers import FPS, HEIGHT, WIDTH, PeersReport, run_peers
-from stream.sound.egress import PlayedBlock
+from stream.doors.server import serving
 from stream.errors import StreamError
 from stream.ports import SAMPLE_RATE_HZ, Affect, ComposerFactory, Reading
 from stream.process_cost import Cost, CostMeter
 from stream.sensing.reaction import Steer, alignment, parting_after
-from stream.doors.server import serving
 from stream.session.session import Session
 from stream.settings import Settings
+from stream.sound.egress import PlayedBlock
 
 SHOT_S = 5.0
 LEAD_S = 2.0

@@ -7,12 +7,12 @@ import math
 import numpy as np
 import pytest
 
-from stream.demo.run import Take, affect_rows, control_latencies_ms, sensor_lag_s
 from stream.demo.peers import PeersReport
-from stream.sound.egress import PlayedBlock
+from stream.demo.run import Take, affect_rows, control_latencies_ms, sensor_lag_s
 from stream.ports import Affect, Reading
 from stream.process_cost import Cost
 from stream.sensing.reaction import Steer
+from stream.sound.egress import PlayedBlock
 
 
 def glide(tau_s: float, start_s: float = 10.0) -> list[tuple[float, Affect]]:
