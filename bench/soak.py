@@ -41,6 +41,8 @@ QUIET_S = 12.0
 """Nothing is done before a count, so that what was let go is gone."""
 MIB_MORE = 48.0
 """However long it runs."""
+HEARD_AFTER_S = 4.0
+"""Music of this length is heard, whatever it begins with."""
 SETTLED_ROUNDS = 2
 """Rounds that may still grow: caches fill."""
 
@@ -84,6 +86,8 @@ class Stage:
         self.rng = rng
         self.packets = packets
         self.loudest: dict[str, int] = {}
+        self.played_s: dict[str, float] = {}
+        """Seconds of music each session of this round has had."""
 
     @contextlib.asynccontextmanager
     async def session(self, name: str) -> AsyncIterator[tuple[LoopbackPeer, Session]]:
@@ -98,6 +102,7 @@ class Stage:
             session = self.sessions.get(name)
             assert session is not None
             yield peer, session
+            self.played_s[name] = session.egress.played_s if session.egress is not None else 0.0
 
     async def anchor(self, peer: LoopbackPeer, session: Session) -> None:
         session.set_anchor(self.rng.choice(ANCHORS))
@@ -139,27 +144,33 @@ async def soak(minutes: float, seed: int, console: Console, complaints: Complain
     settings = Settings(port=0, seed=seed, idle_end_s=2.0, signalling_burst=1000, video_gone_s=1.0)
     app = make_app(settings)
     counts: list[Count] = []
-    silent = 0
+    silent = unplayed = 0
     packets = await asyncio.to_thread(encoded, KINDS[1])
     async with serving(app, settings) as url:
         stage = Stage(url, app.state.sessions, random.Random(seed), packets)
         end_s = time.monotonic() + 60.0 * minutes
         while time.monotonic() < end_s or len(counts) < SETTLED_ROUNDS + 2:
             stage.loudest.clear()
+            stage.played_s.clear()
             try:
                 done = await stage.round()
             except PeerFailed as error:
                 complaints.errors.append(str(error))
                 break
-            silent += sum(peak < 100 for peak in stage.loudest.values())
+            for name, played_s in stage.played_s.items():
+                # A piece may begin with a rest, and composers killed twice on a busy machine may never play.
+                unplayed += played_s == 0.0
+                if played_s >= HEARD_AFTER_S and stage.loudest.get(name, 0) < 100:
+                    silent += 1
+                    complaints.errors.append(f"round {len(counts) + 1}: {name}: {played_s:.1f} s, not heard")
             await asyncio.sleep(QUIET_S)
             counts.append(count())
             now = f"{counts[-1].mib:.0f} MiB, {counts[-1].descriptors} files, {counts[-1].threads} threads"
             console.print(f"round {len(counts)}: {'; '.join(done)}: {now}", highlight=False)
-    return judged(counts, complaints, silent)
+    return judged(counts, complaints, silent, unplayed)
 
 
-def judged(counts: list[Count], complaints: Complaints, silent: int) -> list[Figure]:
+def judged(counts: list[Count], complaints: Complaints, silent: int, unplayed: int) -> list[Figure]:
     """Growth from the first settled round to the last."""
     settled = counts[SETTLED_ROUNDS:]
     if not settled:
@@ -172,7 +183,8 @@ def judged(counts: list[Count], complaints: Complaints, silent: int) -> list[Fig
         below("soak: threads more", last.threads - first.threads, "", 2),
         below("soak: errors logged", complaints.levels["ERROR"] + complaints.levels["CRITICAL"], "", 0),
         below("soak: warnings, a round", complaints.levels["WARNING"] / len(counts), "", 20),
-        below("soak: sessions nobody heard", silent, "", 0),
+        below("soak: sessions that played and nobody heard", silent, "", 0),
+        below("soak: sessions whose music never began", unplayed, "", 0),
     ]
 
 

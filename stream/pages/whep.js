@@ -14,7 +14,7 @@ export class Listener {
     this.#audio = audio;
     this.peer = new Peer(url, {
       prepare: (pc) => this.#prepare(pc),
-      reshape: inStereo,
+      reshape: (sdp) => withResending(inStereo(sdp)),
       progress: packets,
       patient,
     });
@@ -91,6 +91,11 @@ function inStereo(sdp) {
   if (!opus) return sdp;
   const line = new RegExp(`^(a=fmtp:${opus[1]} .*?)(\\r?)$`, "m");
   return line.test(sdp) ? sdp.replace(line, "$1;stereo=1$2") : sdp;
+}
+
+// Chromium asks for lost packets again if both sides say so (RFC 4585), but for sound it does not offer it.
+function withResending(sdp) {
+  return sdp.replace(/^(a=rtpmap:(\d+) opus\/48000\/2)(\r?)$/m, "$1$3\na=rtcp-fb:$2 nack$3");
 }
 
 async function packets(pc) {

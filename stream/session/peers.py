@@ -18,7 +18,7 @@ from stream.webrtc.backlog import EncodedFrames
 from stream.webrtc.ingest import Patience, drain_audio, drain_video, level_of, video_state
 from stream.webrtc.listener_track import ListenerTrack
 from stream.webrtc.peer import Peer, token_digest
-from stream.webrtc.sdp import stereo_answer
+from stream.webrtc.sdp import resent_on_request, stereo_answer
 
 log = logging.getLogger(__name__)
 
@@ -172,7 +172,7 @@ class SessionPeers:
         # Counted before the answer is awaited, so that the limit holds for offers that come together.
         self._listeners[peer.id] = (peer, track)
         try:
-            answer = stereo_answer(await peer.answer(offer, send=track))
+            answer = resent_on_request(stereo_answer(await peer.answer(offer, send=track)), offer)
             self._refuse_if_closed()
         except BaseException:
             self._listeners.pop(peer.id, None)

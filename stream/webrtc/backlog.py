@@ -1,8 +1,9 @@
 """Bounds for the two queues of an incoming track: aiortc's own grow without end when somebody is slow.
 
 Encoded frames wait for the track's decoder thread, decoded ones for whoever reads the track. Both queues are
-put in the place of aiortc's before its decoder thread starts; `tests/stream/webrtc/test_backlog.py` holds
-that the receiver still has the attributes that are replaced here.
+put in the place of aiortc's before its decoder thread starts, and with them what it does about lost packets
+(`stream/webrtc/loss.py`); `tests/stream/webrtc/test_backlog.py` holds that the receiver still has the attributes
+that are replaced here.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from av.frame import Frame
 
 from stream.clock import Clock, monotonic
 from stream.stages import DECODE_S
+from stream.webrtc.loss import Frame, endure
 
 MAX_ENCODED: Final = {"video": 30, "audio": 50}
 """Frames that may wait for the decoder: a second of either."""
@@ -56,7 +58,8 @@ class EncodedFrames:
     """Frames on their way to a decoder thread. `put` never blocks.
 
     When full, sound loses its oldest frame. A picture's frames refer to each other: all that wait are
-    dropped, and what follows until the next key frame, which the sender is asked for.
+    dropped, and what follows until the next key frame, which the sender is asked for. After a loss on the
+    network what comes is decoded, damage and all, and a key frame asked for until there is one.
     """
 
     def __init__(self, capacity: int, ask_key_frame: Callable[[], None], clock: Clock = monotonic) -> None:
@@ -67,6 +70,7 @@ class EncodedFrames:
         self._changed = threading.Condition()
         self._key_frames_only = False
         self._until_key = False
+        self._damaged = False
         self._key_s = self._asked_s = float("-inf")
         self._lost_s = 0.0
         self.dropped = 0
@@ -96,7 +100,15 @@ class EncodedFrames:
                 self._waiting.append(None)
             else:
                 self._add(Encoded(*item))
+                for frame in self._held_up(item[1]):
+                    self._add(Encoded(item[0], frame))
             self._changed.notify()
+
+    def _held_up(self, first: Frame) -> list[Frame]:
+        """What waited behind it. aiortc puts a frame on a clock without an end: the others follow it there."""
+        for frame in first.more:
+            frame.timestamp = first.timestamp + (frame.timestamp - first.rtp_timestamp) % 2**32
+        return first.more
 
     def _add(self, encoded: Encoded) -> None:
         name, now_s = encoded.codec.name, self._clock()
@@ -112,7 +124,7 @@ class EncodedFrames:
             return
         key = is_key_frame(name, encoded.frame.data)
         if key:
-            self._key_s, self._until_key = now_s, False
+            self._key_s, self._until_key, self._damaged = now_s, False, False
         elif self._until_key and now_s - self._lost_s > KEY_PATIENCE_S:
             self._until_key = False
         if len(self._waiting) >= self._capacity:
@@ -123,11 +135,18 @@ class EncodedFrames:
         if (self._until_key or self._key_frames_only) and not key:
             self.dropped += not self._key_frames_only
             self.left_out += self._key_frames_only
-            if now_s - max(self._asked_s, self._key_s) >= ASK_EVERY_S or self._asked_s < self._lost_s:
-                self._asked_s = now_s
-                self._ask()
+            self._ask_in_time(now_s)
             return
+        if encoded.frame.after_loss and not key:
+            self._damaged = True
+        if self._damaged:
+            self._ask_in_time(now_s)
         self._waiting.append(encoded)
+
+    def _ask_in_time(self, now_s: float) -> None:
+        if now_s - max(self._asked_s, self._key_s) >= ASK_EVERY_S or self._asked_s < self._lost_s:
+            self._asked_s = now_s
+            self._ask()
 
     def _lose(self) -> None:
         self._until_key, self._lost_s = True, self._clock()
@@ -178,8 +197,10 @@ class DecodedFrames:
         return self._waiting.popleft()
 
 
-def bound(receiver: RTCRtpReceiver) -> EncodedFrames | None:
-    """Put bounded queues into a receiver that has a track and has not started; None if it has no track."""
+def bound(receiver: RTCRtpReceiver, *, ask_for_sound: bool = False) -> EncodedFrames | None:
+    """Put bounded queues, and patience with a lossy network, into a receiver that has a track and has not
+    started; None if it has no track. Lost pictures are always asked for again; sound when told to, which its
+    sender must understand (aiortc's does, and whoever offers `nack` for it)."""
     track: Any = receiver.track
     if track is None:
         return None
@@ -189,5 +210,6 @@ def bound(receiver: RTCRtpReceiver) -> EncodedFrames | None:
     # Set, it makes aiortc send a picture loss indication with the next packet.
     encoded = EncodedFrames(MAX_ENCODED[track.kind], trouble.set)
     parts["_RTCRtpReceiver__decoder_queue"] = encoded
+    endure(receiver, ask_for_sound=ask_for_sound)
     track._queue = DecodedFrames(MAX_DECODED[track.kind])
     return encoded

@@ -23,6 +23,7 @@ from aiortc.rtcrtpsender import RTCRtpSender
 from av import AudioFrame, VideoFrame
 
 from stream.errors import PeerFailed
+from stream.webrtc.backlog import bound
 from stream.webrtc.sdp import stereo_answer
 
 CONNECT_TIMEOUT_S = 10.0
@@ -229,14 +230,27 @@ async def publishing_track(
 
 @contextlib.asynccontextmanager
 async def listening(
-    base_url: str, sink: Callable[[Received], None], *, session: str = "live", token: str = ""
+    base_url: str,
+    sink: Callable[[Received], None],
+    *,
+    session: str = "live",
+    token: str = "",
+    ask_again: bool = False,
 ) -> AsyncIterator[LoopbackPeer]:
-    """Listen through WHEP while the block runs, handing decoded audio to `sink`. Raises PeerFailed."""
+    """Listen through WHEP while the block runs, handing decoded audio to `sink`. `ask_again`: for packets that
+    were lost, as browsers do. Raises PeerFailed."""
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     drains: list[asyncio.Task[None]] = []
+
+    def begin(track: MediaStreamTrack) -> None:
+        if ask_again:
+            (receiver,) = connection.getReceivers()
+            bound(receiver, ask_for_sound=True)
+        drains.append(asyncio.create_task(_collect(track, sink)))
+
     try:
         connection.addTransceiver("audio", direction="recvonly")
-        connection.on("track", lambda track: drains.append(asyncio.create_task(_collect(track, sink))))
+        connection.on("track", begin)
         location, etag = await _connect(connection, f"{base_url}/whep/{session}", token, stereo=True)
     except BaseException:
         await connection.close()

@@ -85,6 +85,18 @@ def stereo_answer(answer: str) -> str:
     return answer[: match.end()] + "\r\n" + line + answer[match.end() :]
 
 
+def resent_on_request(answer: str, offer: str) -> str:
+    """Our answer to a listener, agreeing to send lost packets of the music again if its offer asks for that
+    (RFC 4585, 4.2). aiortc does so whenever asked, but says it for pictures only."""
+    match = re.search(r"^a=rtpmap:(\d+) opus/48000/2(?=\r?$)", answer, re.MULTILINE | re.IGNORECASE)
+    if match is None:
+        return answer
+    line = f"a=rtcp-fb:{match.group(1)} nack"
+    if re.search(rf"^a=rtcp-fb:(?:{match.group(1)}|\*) nack\r?$", offer, re.MULTILINE) is None or line in answer:
+        return answer
+    return answer[: match.end()] + "\r\n" + line + answer[match.end() :]
+
+
 def has_candidates(description: str) -> bool:
     return re.search(r"^a=candidate:", description, re.MULTILINE) is not None
 

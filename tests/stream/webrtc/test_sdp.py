@@ -84,6 +84,16 @@ def test_no_direction_means_both() -> None:
     assert [m.direction for m in SessionDescription.parse(ready).media] == ["sendonly", "sendrecv"]
 
 
+@pytest.mark.parametrize(("asked", "agreed"), [("111", True), ("*", True), ("96", False), ("", False)])
+def test_lost_sound_is_sent_again_for_who_asks(asked: str, agreed: bool) -> None:
+    answer = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=rtpmap:111 opus/48000/2\r\na=setup:active\r\n"
+    offer = answer + (f"a=rtcp-fb:{asked} nack\r\n" if asked else "a=rtcp-fb:111 nack pli\r\n")
+    said = sdp.resent_on_request(answer, offer)
+    assert ("a=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 nack\r\na=setup" in said) == agreed
+    assert sdp.resent_on_request(said, offer) == said
+    assert sdp.resent_on_request("v=0\r\n", offer) == "v=0\r\n"
+
+
 def test_the_answer_says_stereo_once() -> None:
     plain = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=rtpmap:111 opus/48000/2\r\na=setup:active\r\n"
     said = sdp.stereo_answer(plain)
