@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import uvicorn
 from starlette.applications import Starlette
 
+from stream.doors.listener_socket import ListenerSocket
 from stream.doors.messages import MAX_MESSAGE_BYTES
 from stream.errors import StreamError
 from stream.session.sessions import Sessions
@@ -86,7 +87,7 @@ def _server(app: Starlette, settings: Settings, own_signals: bool) -> _Server:
 
 def _listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener = ListenerSocket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     # Connections inherit it. The kernel would store minutes of music for a player that is on pause.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)

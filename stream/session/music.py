@@ -52,7 +52,7 @@ class Music:
             self._loop,
             name=self._name,
             bit_rate=settings.opus_bit_rate,
-            refill_samples=settings.ring_samples // 2,
+            refill_samples=settings.ring_samples * 7 // 8,
         )
         self._set_gain()
         self._host.start()

@@ -2,8 +2,8 @@
 
 Encoded frames wait for the track's decoder thread, decoded ones for whoever reads the track. Both queues are
 put in the place of aiortc's before its decoder thread starts, and with them what it does about lost packets
-(`stream/webrtc/loss.py`); `tests/stream/webrtc/test_backlog.py` holds that the receiver still has the attributes
-that are replaced here.
+(`stream/webrtc/loss.py`) and by the wall clock (`stream/webrtc/wall_clock.py`).
+`tests/stream/webrtc/test_backlog.py` holds that the receiver still has the attributes that are replaced here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from av.frame import Frame
 
 from stream.clock import Clock, monotonic
 from stream.stages import DECODE_S
-from stream.webrtc.loss import Frame, endure
+from stream.webrtc.loss import Assembled, endure
+from stream.webrtc.wall_clock import steady
 
 MAX_ENCODED: Final = {"video": 30, "audio": 50}
 """Frames that may wait for the decoder: a second of either."""
@@ -104,8 +105,8 @@ class EncodedFrames:
                     self._add(Encoded(item[0], frame))
             self._changed.notify()
 
-    def _held_up(self, first: Frame) -> list[Frame]:
-        """What waited behind it. aiortc puts a frame on a clock without an end: the others follow it there."""
+    def _held_up(self, first: Assembled) -> list[Assembled]:
+        """What waited behind it. aiortc puts a frame on a clock without an end: the others follow."""
         for frame in first.more:
             frame.timestamp = first.timestamp + (frame.timestamp - first.rtp_timestamp) % 2**32
         return first.more
@@ -211,5 +212,6 @@ def bound(receiver: RTCRtpReceiver, *, ask_for_sound: bool = False) -> EncodedFr
     encoded = EncodedFrames(MAX_ENCODED[track.kind], trouble.set)
     parts["_RTCRtpReceiver__decoder_queue"] = encoded
     endure(receiver, ask_for_sound=ask_for_sound)
+    steady(receiver)
     track._queue = DecodedFrames(MAX_DECODED[track.kind])
     return encoded

@@ -237,8 +237,8 @@ async def listening(
     token: str = "",
     ask_again: bool = False,
 ) -> AsyncIterator[LoopbackPeer]:
-    """Listen through WHEP while the block runs, handing decoded audio to `sink`. `ask_again`: for packets that
-    were lost, as browsers do. Raises PeerFailed."""
+    """Listen through WHEP while the block runs, handing decoded audio to `sink`. `ask_again`: for packets
+    that were lost, as browsers do. Raises PeerFailed."""
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     drains: list[asyncio.Task[None]] = []
 

@@ -1,8 +1,8 @@
 """What a receiver does about lost packets: asks for them again, waits for a while, then goes on without them.
 
 aiortc asks once, when it sees a gap, and then waits for 512 later packets: when the answer is lost too, a
-picture of a few packets a frame stands still for half a minute. And it hands on at most one frame for each packet
-that comes, so that what a gap had held up stays late. Both parts are replaced by those here
+picture of a few packets a frame stands still for half a minute. And it hands on at most one frame for each
+packet that comes, so that what a gap had held up stays late. Both parts are replaced by those here
 (`stream.webrtc.backlog.bound`).
 """
 
@@ -38,14 +38,14 @@ class Packet(Protocol):
 
 
 @dataclass
-class Frame:
+class Assembled:
     """An assembled frame, as aiortc passes it on, changing `timestamp`. `after_loss`: something before it is
     missing. `more` are frames that became whole with it, in their order."""
 
     data: bytes
     timestamp: int
     after_loss: bool = False
-    more: list[Frame] = field(default_factory=list)
+    more: list[Assembled] = field(default_factory=list)
     rtp_timestamp: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -60,8 +60,8 @@ def distance(later: int, earlier: int) -> int:
 def begins_frame(packet: Packet) -> bool:
     """Whether decoding may start here after a gap, for both picture codecs.
 
-    H.264: a NAL unit begins, which aiortc gives a start code. VP8 (RFC 7741, 4.2): S set and PID 0, where H.264
-    has the type bits of a single-time aggregation, which begins one too.
+    H.264: a NAL unit begins, which aiortc gives a start code. VP8 (RFC 7741, 4.2): S set and PID 0, where
+    H.264 has the type bits of a single-time aggregation, which begins one too.
     """
     return packet._data.startswith(b"\0\0\0\1") or (
         len(packet.payload) > 0 and packet.payload[0] & 0x17 == 0x10
@@ -100,7 +100,7 @@ class PatientBuffer:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, packet: Packet) -> tuple[bool, Frame | None]:
+    def add(self, packet: Packet) -> tuple[bool, Assembled | None]:
         """Whether a key frame should be asked for at once (never: `EncodedFrames` asks), and the oldest whole
         frame with all that are whole behind it."""
         now_s = self._clock()
@@ -135,7 +135,7 @@ class PatientBuffer:
         return not self._pictures or begins_frame(packet)
 
     def _restarts(self, number: int) -> bool:
-        """Whether a packet from behind begins a stream anew: two in a row must be that far off (RFC 3550, A.1)."""
+        """Whether a packet from behind begins a stream anew: two in a row must be far off (RFC 3550, A.1)."""
         assert self._next is not None
         if self._next - number <= MAX_MISORDER:
             return False
@@ -152,10 +152,10 @@ class PatientBuffer:
         assert self._next is not None
         return bool(self._waiting) and self._newest - self._next >= len(self._waiting)
 
-    def _whole(self) -> list[Frame]:
+    def _whole(self) -> list[Assembled]:
         """Take out what is whole, up to the first gap."""
         assert self._next is not None
-        frames: list[Frame] = []
+        frames: list[Assembled] = []
         pieces: list[Packet] = []
         at = self._next
         while (arrived := self._waiting.get(at)) is not None:
@@ -172,12 +172,12 @@ class PatientBuffer:
                 pieces = []
         return frames
 
-    def _take(self, pieces: list[Packet]) -> Frame:
+    def _take(self, pieces: list[Packet]) -> Assembled:
         assert self._next is not None
         for number in range(self._next, self._next + len(pieces)):
             del self._waiting[number]
         self._next += len(pieces)
-        frame = Frame(b"".join(p._data for p in pieces), pieces[0].timestamp, self._lost)
+        frame = Assembled(b"".join(p._data for p in pieces), pieces[0].timestamp, self._lost)
         self._lost, self._taken_timestamp = False, frame.timestamp
         return frame
 
@@ -242,7 +242,7 @@ class Reminder:
 
 def endure(receiver: RTCRtpReceiver, *, ask_for_sound: bool) -> None:
     """Put both parts into a receiver that has a track and has not started. What takes its frames must know of
-    `Frame.more`."""
+    `Assembled.more`."""
     parts = vars(receiver)
     pictures = receiver.track.kind == "video"
     assert {"_RTCRtpReceiver__jitter_buffer", "_RTCRtpReceiver__nack_generator"} <= parts.keys()

@@ -92,7 +92,8 @@ def resent_on_request(answer: str, offer: str) -> str:
     if match is None:
         return answer
     line = f"a=rtcp-fb:{match.group(1)} nack"
-    if re.search(rf"^a=rtcp-fb:(?:{match.group(1)}|\*) nack\r?$", offer, re.MULTILINE) is None or line in answer:
+    asked = re.search(rf"^a=rtcp-fb:(?:{match.group(1)}|\*) nack\r?$", offer, re.MULTILINE)
+    if asked is None or line in answer:
         return answer
     return answer[: match.end()] + "\r\n" + line + answer[match.end() :]
 

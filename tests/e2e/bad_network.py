@@ -1,8 +1,8 @@
 """A network that loses, delays, doubles and reorders, between peers in this process: no rights are needed.
 
-Everything aioice sends passes here, in both directions when both ends are in this process. Each socket decides
-by a generator of its own, seeded by the order in which sockets were opened: the same fates in the same order,
-however busy the machine is.
+Everything aioice sends passes here, in both directions when both ends are in this process. Each socket
+decides by a generator of its own, seeded by the order in which sockets were opened: the same fates in the
+same order, however busy the machine is.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -32,7 +34,8 @@ import sys
 from stream.doors import server
 from stream.settings import Settings
 from tests.stream.served import scripted_app
-settings = Settings(port=int(sys.argv[1]))
+folder = sys.argv[2]
+settings = Settings(port=int(sys.argv[1]), record=bool(folder), record_folder=folder)
 server.run(scripted_app(settings), settings)
 """
 
@@ -44,12 +47,14 @@ def free_port() -> int:
         return port
 
 
-@pytest.fixture
-def server() -> Iterator[tuple[subprocess.Popen[str], str]]:
+@contextlib.contextmanager
+def server_process(first: str = "", record_folder: str = "") -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server in a process group of its own, and its address. `first` is Python that it runs before anything
+    else; with `record_folder` it records everything."""
     port = free_port()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVER, str(port)],
+        [sys.executable, "-c", first + SERVER, str(port), record_folder],
         cwd=ROOT,
         env=environment,
         stderr=subprocess.PIPE,
@@ -62,6 +67,12 @@ def server() -> Iterator[tuple[subprocess.Popen[str], str]]:
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    with server_process() as running:
+        yield running
 
 
 async def up(url: str) -> None:
@@ -121,6 +132,36 @@ def test_a_signal_ends_it_cleanly(server: tuple[subprocess.Popen[str], str], num
 
     asyncio.run(scenario())
     assert shared_memory(process.pid) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_recording_is_whole_after_the_end(number: int, tmp_path: Path) -> None:
+    """To its last sample after SIGTERM; after SIGKILL up to the last second."""
+
+    async def scenario(process: subprocess.Popen[str], url: str) -> float:
+        recording = Recording()
+        await up(url)
+        async with listening(url, recording):
+            await until(lambda: len(recording.blocks) > 60 and np.abs(recording.pcm()[-960:]).max() > 300)
+            await asyncio.sleep(1.0)
+            heard_s = len(recording.blocks) * 0.02
+            process.send_signal(number)
+            code = await asyncio.to_thread(process.wait, 10.0)
+            assert code == (0 if number == signal.SIGTERM else -signal.SIGKILL)
+        return heard_s
+
+    with server_process(record_folder=str(tmp_path)) as (process, url):
+        heard_s = asyncio.run(scenario(process, url))
+    (folder,) = tmp_path.iterdir()
+    with av.open(str(folder / "music.flac")) as music:
+        kept = np.concatenate([frame.to_ndarray().ravel()[::2] for frame in music.decode(audio=0)])
+    story = json.loads((folder / "provenance.json").read_text())
+    print(f"{signal.Signals(number).name}: {heard_s:.1f} s were heard, {len(kept) / 48_000:.1f} s are kept")
+    assert len(kept) / 48_000 > heard_s - 1.0
+    assert np.abs(kept).max() > 300
+    if number == signal.SIGTERM:
+        assert story["ended"] is not None and story["seconds"] == pytest.approx(len(kept) / 48_000, abs=0.01)
+        assert np.abs(kept[-480:]).max() < 30, "the fade is in the file"
 
 
 def test_a_kill_leaves_no_orphans_and_no_memory(server: tuple[subprocess.Popen[str], str]) -> None:

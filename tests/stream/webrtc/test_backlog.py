@@ -26,7 +26,7 @@ from stream.webrtc.backlog import (
     bound,
     is_key_frame,
 )
-from stream.webrtc.loss import Frame
+from stream.webrtc.loss import Assembled
 
 VP8 = RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90_000, payloadType=97)
 KEY, INTER = b"\x10", b"\x11"
@@ -46,7 +46,7 @@ def backlog(clock: Clock, capacity: int = 5) -> tuple[EncodedFrames, list[float]
 
 
 def put(frames: EncodedFrames, data: bytes, name: str = "VP8") -> None:
-    frames.put((SimpleNamespace(name=name), Frame(data, 0)))
+    frames.put((SimpleNamespace(name=name), Assembled(data, 0)))
 
 
 def drain(frames: EncodedFrames) -> list[bytes]:
