@@ -20,10 +20,8 @@ def descriptor_limit() -> int | None:
     """How many this process may have; None where nobody says."""
     if sys.platform == "win32":
         return None
-    import resource
-
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return None if limit == resource.RLIM_INFINITY else limit
+    limit = os.sysconf("SC_OPEN_MAX")
+    return limit if limit > 0 else None
 
 
 class ListenerSocket(socket.socket):
