@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test check format bench fuzz soak
+.PHONY: help install run demo test check format bench fuzz soak audit lock locked
 
 help: ## list the verbs
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -40,10 +40,22 @@ else
 	$(BIN)/python -m pytest $(ARGS)
 endif
 
-check: $(VENV)/.dev ## lint and strict types
+check: $(VENV)/.dev ## lint, strict types, licences, lock, advisories
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m supply --licences
+
+audit: $(VENV)/.dev ## check, and fail for what is known against a package
+	$(BIN)/python -m supply --licences --strict
+
+lock: $(VENV)/.dev ## write requirements.lock anew: versions as installed, hashes as the index says
+	$(BIN)/python -m supply.lock
+
+locked: | $(BIN)/python ## the service alone into .venv-locked, every file checked against requirements.lock
+	$(BIN)/python -m venv .venv-locked
+	.venv-locked/bin/python -m pip install -q --no-deps --require-hashes -r requirements.lock
+	.venv-locked/bin/python -m pip install -q --no-deps -e .
 
 format: $(VENV)/.dev ## rewrite the sources in house style
 	$(BIN)/ruff check --fix .

