@@ -1,7 +1,7 @@
 """`requirements.lock`: a version of each run-time package, and its file's hash. `make lock` writes it.
 
-The hashes are those for the system it was written on, which its first line names: elsewhere write it anew. torch
-is not in it: the service runs without, and its builds differ from machine to machine.
+The hashes are those for the system it was written on, which its first line names: elsewhere write it anew.
+torch is not in it: the service runs without, and its builds differ from machine to machine.
 """
 
 from __future__ import annotations
