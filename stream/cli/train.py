@@ -68,7 +68,7 @@ def symbolic(
     data: Annotated[Path, typer.Option(help="Folder with OpenScore: lieder/ and quartets/.")],
     run: Annotated[Path, typer.Option(help="Checkpoints and logs; resumed when present.")] = Path("runs"),
     out: Annotated[Path | None, typer.Option(help="Where to write; default: the package's weights.")] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of 4,096 tokens in all.")] = 3600,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of 4,096 tokens in all.")] = 3000,
     seed: Annotated[int, typer.Option()] = 7,
 ) -> None:
     """The base decoder of the symbolic composer. Stop it whenever you like: the same command goes on."""
@@ -83,7 +83,7 @@ def symbolic_adapter(
     data: Annotated[Path, typer.Option(help="Folder with OpenScore: lieder/ and quartets/.")],
     run: Annotated[Path, typer.Option(help="Checkpoints and logs; resumed when present.")] = Path("runs"),
     out: Annotated[Path | None, typer.Option(help="Where to write; default: the package's weights.")] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of 4,096 tokens in all.")] = 600,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of 4,096 tokens in all.")] = 500,
     seed: Annotated[int, typer.Option()] = 7,
 ) -> None:
     """The affective adapter on the shipped base, which stays frozen."""
