@@ -35,8 +35,8 @@ def _free_port() -> int:
 def _configure(home: Path, port: int, password: str) -> None:
     # Small and slow: OBS draws on the processor here.
     folder = home / ".config" / "obs-studio"
-    (folder / "basic" / "profiles" / "Test").mkdir(parents=True)
-    (folder / "basic" / "scenes").mkdir()
+    (folder / "basic" / "profiles" / "Test").mkdir(parents=True, exist_ok=True)
+    (folder / "basic" / "scenes").mkdir(exist_ok=True)
     (folder / "global.ini").write_text(
         "[General]\nFirstRun=true\nEnableAutoUpdates=false\n"
         "[Basic]\nProfile=Test\nProfileDir=Test\nSceneCollection=Test\nSceneCollectionFile=Test\n"
@@ -49,11 +49,11 @@ def _configure(home: Path, port: int, password: str) -> None:
 
 
 @contextlib.contextmanager
-def obs_studio(home: Path, password: str = "") -> Iterator[str]:
+def obs_studio(home: Path, password: str = "", port: int = 0) -> Iterator[str]:
     """OBS with an empty scene collection and a configuration of its own in `home`; gives the address of its
     WebSocket server."""
     required()
-    port = _free_port()
+    port = port or _free_port()
     _configure(home, port, password)
     reading, writing = os.pipe()
     screen = subprocess.Popen(

@@ -26,6 +26,7 @@ from stream.session.session import Session
 from stream.settings import Settings
 from stream.sound.level_meter import FLOOR_DB
 from tests.e2e.obs_studio import obs_studio
+from tests.e2e.obs_studio import required as obs_required
 from tests.e2e.test_loopback import service, until
 from tests.stream import scripted
 
@@ -175,3 +176,44 @@ def test_a_media_source_of_obs_plays_the_music(tmp_path: Path) -> None:
 
     with obs_studio(tmp_path, PASSWORD) as obs_url:
         asyncio.run(scenario(obs_url))
+
+
+def test_obs_that_is_closed_and_opened_again_is_found_again(tmp_path: Path) -> None:
+    """At once closed (killed, the worst way), the music plays on without its picture; then it comes back."""
+
+    async def opened(stack: contextlib.ExitStack, home: str, port: int = 0) -> str:
+        folder = tmp_path / home
+        folder.mkdir()
+        return await asyncio.to_thread(stack.enter_context, obs_studio(folder, PASSWORD, port))
+
+    async def scenario() -> None:
+        with contextlib.ExitStack() as first, contextlib.ExitStack() as second:
+            obs_url = await opened(first, "first")
+            settings = Settings(port=0, seed=1)
+            app = create_app(
+                settings,
+                sensor_factory=scripted.BrightnessSensor,
+                windows=scripted.WINDOWS,
+                composer_factory=scripted.sine_composer,
+                read_anchor=scripted.read_anchor,
+                presets=scripted.PRESETS,
+                companions=[obs_feed(obs_url, PASSWORD, clock.monotonic)],
+            )
+            async with serving(app, settings) as url:
+                await until(lambda: app.state.sessions.get("live") is not None)
+                session: Session = app.state.sessions.get("live")
+                await until(lambda: session.readings > 2 and session.obs_status.state == "connected")
+                pid = session.composer_pid
+                await asyncio.to_thread(first.close)
+                await until(lambda: session.obs_status.state != "connected")
+                await until(lambda: session.peers.video_state == "gone" and "OBS" in session.notice)
+                assert np.abs(await heard(url, 0.3)).max() > 0.05
+                await opened(second, "second", int(obs_url.rsplit(":", 1)[1]))
+                readings = session.readings
+                took_s = await until(lambda: session.readings > readings + 1, 60.0)
+                print(f"OBS opened again: read again {took_s:.1f} s after its port was open")
+                assert session.obs_status.state == "connected" and "OBS" not in session.notice
+                assert session.composer_pid == pid and session.composer_status.restarts == 0
+
+    obs_required()
+    asyncio.run(scenario())

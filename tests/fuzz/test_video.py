@@ -25,6 +25,7 @@ from sensor.motion import Motion
 from sensor.picture import Shrinker
 from stream.latest_frame import LatestFrame
 from stream.webrtc.backlog import MAX_DECODED, MAX_ENCODED, bound, is_key_frame
+from stream.webrtc.loss import CAPACITY, PatientBuffer
 from tests.fuzz.damage import damaged_bytes
 from tests.fuzz.effort import count, fuzz
 from tests.stream.webrtc.test_backlog import Transport
@@ -177,3 +178,22 @@ def test_any_bytes_are_a_key_frame_or_not(name: str, data: bytes) -> None:
     count("key frames")
     assert isinstance(is_key_frame(name, data), bool)
     assert isinstance(is_key_frame(name, b"\0\0\1" + data), bool)
+
+
+PACKETS = st.tuples(st.integers(0, 65535), st.integers(0, 2**32 - 1), st.booleans(), st.binary(max_size=9))
+
+
+@fuzz(100)
+@given(
+    st.lists(PACKETS | st.tuples(st.integers(0, 40), st.integers(0, 3), st.booleans(), st.binary(max_size=9)))
+)
+def test_packets_of_any_number_and_time_are_bounded(packets: list[tuple[int, int, bool, bytes]]) -> None:
+    buffer, out = PatientBuffer(pictures=True), 0
+    for number, timestamp, marker, payload in packets:
+        count("RTP packets")
+        packet: Any = RtpPacket(97, marker, number, timestamp, 2, payload)
+        packet._data = payload
+        _, frame = buffer.add(packet)
+        out += 0 if frame is None else sum(len(one.data) for one in [frame, *frame.more])
+        assert len(buffer) <= CAPACITY
+    assert out <= sum(len(payload) for *_, payload in packets)
