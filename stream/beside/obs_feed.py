@@ -105,7 +105,6 @@ class ObsFeed:
             try:
                 async with ObsClient(self._url, self._password, self._on_event) as client:
                     connected_s = self._clock()
-                    self.trouble = ""
                     log.info("OBS: connected")
                     await self._follow(client)
             except ObsUnavailable as error:
@@ -147,6 +146,7 @@ class ObsFeed:
 
     def _found(self, scene: str) -> None:
         self._scene = scene
+        self.trouble = ""  # not before: an OBS that lets us in and then never answers is still trouble
         self._stage.status(ObsStatus("connected", scene))
 
     async def _ask(self, client: ObsClient) -> None:

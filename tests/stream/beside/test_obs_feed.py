@@ -234,3 +234,20 @@ def test_a_jpeg_is_decoded_and_anything_else_refused() -> None:
     for bad in (b"", b"not a jpeg" * 10, jpeg(200)[:80]):
         with pytest.raises(ValueError):  # noqa: PT011
             decoded(bad)
+
+
+def test_an_obs_that_lets_us_in_and_never_answers_stays_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(obs_client, "RESPONSE_TIMEOUT_S", 0.05)
+
+    async def scenario() -> None:
+        async with obs() as script, following(script.url) as (feed, stage):
+            script.mute.add("GetSpecialInputs")
+            await until(lambda: "does not answer" in feed.trouble)
+            for connections in range(script.connections + 1, script.connections + 4):
+                await until(lambda: script.connections >= connections)  # noqa: B023
+                assert "does not answer" in feed.trouble
+            script.mute.clear()
+            await connected(script, stage)
+            assert feed.trouble == ""
+
+    asyncio.run(scenario())
