@@ -15,7 +15,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from composer import grammar, tokens
+from composer import grammar, layout, leaning, tokens
 from composer.decoding import StepAdapter, StepDecoder, StepState
 from composer.errors import ComposerError
 from composer.grammar import Cursor
@@ -60,9 +60,10 @@ class Generator:
         cursor = self._cursor
         logits = self._feed(cursor.last, cursor.position, valence, arousal)
         chord = planned(self._seed, cursor.bar, cursor.minor, valence)
-        shaped = grammar.shaped(logits, cursor, valence, chord)
-        mask = grammar.allowed(cursor, self.manner.meter, _longest_silence(arousal))
         manner = self.manner
+        asked = layout.asked(self._seed, cursor, arousal, manner.style)
+        shaped = leaning.shaped(logits, cursor, valence, chord, asked)
+        mask = grammar.allowed(cursor, manner.meter, _longest_silence(arousal), asked)
         token = grammar.draw(shaped, mask, manner.temperature, manner.top_p, self._random.random())
         beats = self._completed_by(token, chord)
         self._cursor = cursor.after(token)
@@ -139,8 +140,12 @@ class Generator:
             raise ComposerError("This state belongs to a model of another shape.")
         self._state = StepState(arrays["keys"], arrays["values"], meta["seen"])
         cursor = meta["cursor"]
-        sounding = tuple((pitch, end) for pitch, end in cursor["sounding"])
-        self._cursor = Cursor(**{**cursor, "sounding": sounding})
+        rows = {
+            "sounding": tuple((pitch, end) for pitch, end in cursor["sounding"]),
+            "roles_here": tuple(cursor["roles_here"]),
+            "struck": tuple(cursor["struck"]),
+        }
+        self._cursor = Cursor(**{**cursor, **rows})
         manner = meta["manner"]
         self.manner = Manner(**{**manner, "style": tuple(manner["style"])})
         self._seed = meta["seed"]

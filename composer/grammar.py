@@ -1,19 +1,20 @@
-"""Which tokens may come next, and how the odds are shaped before one is drawn.
+"""Which tokens may come next, and how one is drawn.
 
 The grammar makes a stream that always parses: a bar names its key, a position holds at least one note, a
 note has a length, time never runs backwards. The guards keep it playable: voice ranges, a floor under
-silence, a ceiling on density, a scale. All are arithmetic on logits; the model's own odds decide the rest.
+silence and under the texture, a ceiling on density, a melody where one is planned. The odds of what may come
+are shaped in `composer.leaning`; the model decides the rest.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from composer import tokens
-from composer.harmony import PHRASE_BARS, Chord
 from composer.score import BASS, LEAD, MIDDLE, STEPS_PER_QUARTER, UPPER
 
 Logits = npt.NDArray[np.float64]
@@ -28,31 +29,11 @@ LONGEST_HOLE = 3
 MAX_BEAT_TOKENS = 32
 """A quarter never needs more tokens than this, which bounds the time it takes to compose one."""
 
-_OUT_OF_SCALE = 2.5
-_MODE_PULL = 8.0
-TURN = 0.25
+TURN = 0.12
 """Valence this far from 0 brings the mode it means at the next beat, before the bar is over."""
-_STAY_IN_KEY = 2.0
-_CONSONANCE_PULL = 1.4
-_REPEAT_PRICE = 0.5
-"""Nats against the melody's last pitch for each time in a row it has come: leaning on chord tones, it would
-stay on one."""
-
-_MAJOR_SCALE = frozenset((0, 2, 4, 5, 7, 9, 11))
-_MINOR_SCALE = frozenset((0, 2, 3, 5, 7, 8, 10, 11))
-"""Natural minor and its leading note."""
-
-_CHORD_PULL = {LEAD: 0.5, UPPER: 1.5, MIDDLE: 1.5, BASS: 1.5}
-"""Nats for the tones of the planned chord, by role."""
-_ROOT_PULL = 1.0
-"""Nats more for the root in the bass."""
-_THIRD_PULL = 0.6
-"""What strong valence adds to the third, which says which mode this is."""
-
-_BY_INTERVAL_CLASS = (0.0, -1.428, -0.582, 0.594, 0.594, 0.594, -0.453)
-_CONSONANCE = np.array([_BY_INTERVAL_CLASS[min(gap, 12 - gap)] for gap in range(12)])
-"""By interval in semitones modulo 12, after Huron (1994), but fourths and fifths no more than thirds: they
-would push out the thirds, and with them the mode."""
+_MODULATION_BARS = 16
+"""How often the key may go a fifth up or down."""
+_REMEMBERED = 4
 
 
 @dataclass(frozen=True)
@@ -75,6 +56,12 @@ class Cursor:
     lead: int = 0
     lead_times: int = 0
     """The melody's last pitch, and how often in a row it has come."""
+    lead_step: int = 0
+    """The interval by which it was reached, in semitones."""
+    roles_here: tuple[int, ...] = ()
+    """Roles of the notes written at `position`."""
+    struck: tuple[int, ...] = ()
+    """The last few pitches of the inner voices."""
 
     @property
     def bar_steps(self) -> int:
@@ -97,6 +84,7 @@ class Cursor:
                 position=0,
                 last=token,
                 notes_here=0,
+                roles_here=(),
                 order=-1,
                 beat_tokens=0,
                 silent_since=self.silent_since - steps,
@@ -113,6 +101,7 @@ class Cursor:
                 position=position,
                 last=token,
                 notes_here=0,
+                roles_here=(),
                 order=-1,
                 beat_tokens=self.beat_tokens + 1 if same_beat else 1,
                 silent_since=position,
@@ -120,11 +109,12 @@ class Cursor:
             )
         if tokens.is_note(token):
             role, pitch = tokens.note_of(token)
-            again = self.lead_times + 1 if pitch == self.lead else 1
+            inner = role in (UPPER, MIDDLE)
+            here = self if role != LEAD else self._sung(pitch)
             return replace(
-                self,
-                lead=pitch if role == LEAD else self.lead,
-                lead_times=again if role == LEAD else self.lead_times,
+                here,
+                roles_here=(*self.roles_here, role),
+                struck=(*self.struck, pitch)[-_REMEMBERED:] if inner else self.struck,
                 last=token,
                 notes_here=self.notes_here + 1,
                 order=_order(token),
@@ -135,6 +125,12 @@ class Cursor:
         sounding = (*self.sounding, (pitch, end))[-MAX_SOUNDING:]
         return replace(self, last=token, beat_tokens=self.beat_tokens + 1, sounding=sounding)
 
+    def _sung(self, pitch: int) -> Cursor:
+        """With `pitch` as the melody's last."""
+        again = self.lead_times + 1 if pitch == self.lead else 1
+        step = pitch - self.lead if self.lead else 0
+        return replace(self, lead=pitch, lead_times=again, lead_step=step)
+
 
 def _order(token: int) -> int:
     """Notes that start together are written bass first, then upwards."""
@@ -143,19 +139,40 @@ def _order(token: int) -> int:
 
 
 _NOTE_TOKENS = np.arange(tokens.NOTE0, tokens.LEN0)
-_NOTE_ROLES, _NOTE_PITCHES = np.array([tokens.note_of(int(t)) for t in _NOTE_TOKENS]).T
-_CHORD_OF_ROLE = np.array([_CHORD_PULL[int(role)] for role in _NOTE_ROLES])
-_IS_BASS = (_NOTE_ROLES == BASS).astype(np.float64)
-_CLASSES = np.arange(12)
+NOTE_ROLES, NOTE_PITCHES = np.array([tokens.note_of(int(t)) for t in _NOTE_TOKENS]).T
+"""(ROLES * pitches,) each: what every note token says, in order."""
 _NOTE_ORDERS = np.array([_order(int(t)) for t in _NOTE_TOKENS])
-_IN_RANGE = np.array(
-    [RANGES[int(r)][0] <= p <= RANGES[int(r)][1] for r, p in zip(_NOTE_ROLES, _NOTE_PITCHES, strict=True)]
+IN_RANGE = np.array(
+    [RANGES[int(r)][0] <= p <= RANGES[int(r)][1] for r, p in zip(NOTE_ROLES, NOTE_PITCHES, strict=True)]
 )
-ROLES = 4
-_PLAYABLE = _IN_RANGE.reshape(ROLES, -1)
+_OF_ROLE = np.array([role == NOTE_ROLES for role in range(tokens.ROLES)])
+_LENGTHS = np.array(tokens.LENGTHS)
 
 
-def allowed(cursor: Cursor, meter: int, longest_silence: int) -> npt.NDArray[np.bool_]:
+class Asked(NamedTuple):
+    """What the plan asks of the place where the stream stands (`composer.layout`)."""
+
+    due: frozenset[int]
+    """Roles that must start a note at the cursor's position."""
+    inner: int
+    """How many notes of the inner voices may."""
+    melody: bool
+    """Whether the melody may: where it may it must, and nowhere else."""
+    next_due: int
+    """The next place of the bar at which some role is due; the bar's end where none is."""
+    lead_lengths: tuple[int, int]
+    """Shortest and longest note of the melody there, in steps."""
+    shortest: int
+    """The same for the accompaniment."""
+    triplets: bool
+    lead_at: float
+    """The pitch about which the melody lies there."""
+    ends: bool
+    """Whether a phrase of the melody ends there."""
+    closes: bool
+
+
+def allowed(cursor: Cursor, meter: int, longest_silence: int, asked: Asked) -> npt.NDArray[np.bool_]:
     """Mask (V,) of the tokens that may follow.
 
     `meter` is the anchor's: every bar has it. No more than `longest_silence` steps may pass without an
@@ -168,28 +185,77 @@ def allowed(cursor: Cursor, meter: int, longest_silence: int) -> npt.NDArray[np.
     elif tokens.is_bar(last):
         mask[tokens.KEY0 : tokens.POS0] = _keys_near(cursor)
     elif tokens.is_note(last):
-        mask[tokens.LEN0 :] = True
+        mask[tokens.LEN0 :] = _lengths(last, asked)
     elif tokens.is_position(last):
-        mask[tokens.NOTE0 : tokens.LEN0] = _IN_RANGE
+        mask[tokens.NOTE0 : tokens.LEN0] = _notes(cursor, asked)
     else:
         full = cursor.beat_tokens >= MAX_BEAT_TOKENS - 2
-        if tokens.is_length(last) and cursor.notes_here < MAX_NOTES_AT_ONCE and not full:
-            mask[tokens.NOTE0 : tokens.LEN0] = _IN_RANGE & (cursor.order < _NOTE_ORDERS)
-        first = cursor.position + 1 if tokens.is_length(last) else 0
+        placed = tokens.is_length(last)
+        if placed and cursor.notes_here < MAX_NOTES_AT_ONCE and not full:
+            notes = _notes(cursor, asked)
+            mask[tokens.NOTE0 : tokens.LEN0] = notes
+            if notes.any() and _missing(cursor, asked):
+                return mask
+        first = cursor.position + 1 if placed else 0
         if full:
             first = (cursor.position // STEPS_PER_QUARTER + 1) * STEPS_PER_QUARTER
         # Somebody plays on, or the next onset comes soon after the last note's end.
         ends = max((end for _, end in cursor.sounding), default=cursor.position)
         latest = min(cursor.silent_since + longest_silence, ends + LONGEST_HOLE)
-        end = min(cursor.bar_steps, max(latest, first) + 1)
-        mask[tokens.POS0 + first : tokens.POS0 + end] = True
-        if latest >= cursor.bar_steps or first >= cursor.bar_steps:
+        due = asked.next_due if placed else 0
+        _let_start(mask, first, max(min(latest, due), first), cursor.bar_steps, asked.triplets)
+        if min(latest, due) >= cursor.bar_steps or not mask[tokens.POS0 : tokens.NOTE0].any():
             mask[tokens.bar_token(meter)] = True
     return mask
 
 
+def _let_start(mask: npt.NDArray[np.bool_], first: int, latest: int, bar_steps: int, triplets: bool) -> None:
+    """Allow positions on the grid from `first` to `latest`, or where there is none the next after it."""
+    grid = 4 if triplets else 3
+    first = -(-first // grid) * grid
+    mask[tokens.POS0 + first : tokens.POS0 + min(max(latest, first) + 1, bar_steps) : grid] = True
+
+
+def _missing(cursor: Cursor, asked: Asked) -> set[int]:
+    """Roles still due at the cursor's position."""
+    wanted = {*asked.due, LEAD} if asked.melody else set(asked.due)
+    return wanted.difference(cursor.roles_here)
+
+
+def _notes(cursor: Cursor, asked: Asked) -> npt.NDArray[np.bool_]:
+    """(ROLES * pitches,): one bass, so many inner voices, the melody where it is planned; none that is due
+    may be passed over, since notes that start together are written upwards."""
+    missing = _missing(cursor, asked)
+    lowest = max(missing, default=LEAD)
+    inner = sum(role in (UPPER, MIDDLE) for role in cursor.roles_here)
+    mask = IN_RANGE & (cursor.order < _NOTE_ORDERS)
+    for role in range(tokens.ROLES):
+        if role == LEAD:
+            fits = asked.melody and role not in cursor.roles_here
+        elif role == BASS:
+            fits = role not in cursor.roles_here
+        else:
+            fits = inner < asked.inner or role in missing
+        if not fits or role < lowest:
+            mask &= ~_OF_ROLE[role]
+    # Nothing left that may be written here: anything is better than a stream that does not parse.
+    return mask if mask.any() or cursor.roles_here else IN_RANGE
+
+
+def _lengths(note: int, asked: Asked) -> npt.NDArray[np.bool_]:
+    """(lengths,): what the note just written may last."""
+    role, _ = tokens.note_of(note)
+    if role != LEAD:
+        return np.asarray(asked.shortest <= _LENGTHS)
+    low, high = asked.lead_lengths
+    fits = np.logical_and(low <= _LENGTHS, high >= _LENGTHS)
+    if not fits.any():
+        fits[np.flatnonzero(max(high, 1) >= _LENGTHS)[-1]] = True
+    return np.asarray(fits)
+
+
 def _keys_near(cursor: Cursor) -> npt.NDArray[np.bool_]:
-    """(24,): the same key and its parallel; at a phrase's start also the keys a fifth away.
+    """(24,): the same key and its parallel; now and then also the keys a fifth away.
 
     Never the relative: it has the same notes, so that the turn from major to minor would not be heard.
     """
@@ -199,62 +265,11 @@ def _keys_near(cursor: Cursor) -> npt.NDArray[np.bool_]:
     mask[:] = False
     tonic, minor = cursor.tonic, cursor.minor
     near = {(tonic, minor), (tonic, not minor)}
-    if cursor.bar % PHRASE_BARS == 0:
+    if cursor.bar % _MODULATION_BARS == 0:
         near |= {((tonic + 7) % 12, minor), ((tonic + 5) % 12, minor)}
     for key_tonic, key_minor in near:
         mask[2 * key_tonic + int(key_minor)] = True
     return mask
-
-
-def shaped(logits: Logits, cursor: Cursor, valence: float, chord: Chord) -> Logits:
-    """Logits with the mode drawn by valence; notes to the scale, the chord, and to consonance or from it.
-
-    A bar's key is where valence is strongest heard (Gabrielsson & Lindstrom 2010: mode is the clearest cue of
-    valence, consonance another), so both get a push of their own beside the adapter, in nats at full scale.
-    """
-    out = logits.copy()
-    if tokens.is_bar(cursor.last):
-        keys = out[tokens.KEY0 : tokens.POS0]
-        keys[0::2] += _MODE_PULL * valence
-        keys[1::2] -= _MODE_PULL * valence
-        if cursor.bar > 0:
-            keys[2 * cursor.tonic + int(cursor.minor)] += _STAY_IN_KEY
-    elif cursor.bar >= 0:
-        notes = out[tokens.NOTE0 : tokens.LEN0].reshape(ROLES, -1)
-        shares = _log_sums(notes)
-        notes += _note_bias(cursor, valence, chord)
-        # Which part plays next is the model's affair: a pull to the chord must not make the melody rarer.
-        notes += (shares - _log_sums(notes))[:, None]
-    return out
-
-
-def _note_bias(cursor: Cursor, valence: float, chord: Chord) -> Logits:
-    """(ROLES, pitches): nats for every note, by its degree first, since there are only twelve."""
-    scale = _MINOR_SCALE if cursor.minor else _MAJOR_SCALE
-    root, third, fifth = chord.tones
-    foreign, inside, bottom = np.full(12, _OUT_OF_SCALE), np.zeros(12), np.zeros(12)
-    foreign[[*scale, *chord.tones]] = 0.0
-    inside[[root, third, fifth]] = 1.0
-    inside[third] += _THIRD_PULL * abs(valence)
-    bottom[root] = _ROOT_PULL
-    degrees = (_NOTE_PITCHES - cursor.tonic) % 12
-    bias = _CHORD_OF_ROLE * inside[degrees] + _IS_BASS * bottom[degrees] - foreign[degrees]
-    if cursor.sounding:
-        against = np.zeros(12)
-        for pitch, _ in cursor.sounding:
-            against += _CONSONANCE[(_CLASSES - pitch) % 12]
-        bias += _CONSONANCE_PULL * valence / len(cursor.sounding) * against[_NOTE_PITCHES % 12]
-    if cursor.lead_times:
-        same = tokens.note_token(LEAD, cursor.lead) - tokens.NOTE0
-        bias[same] -= _REPEAT_PRICE * min(cursor.lead_times, 4)
-    return np.asarray(bias.reshape(ROLES, -1))
-
-
-def _log_sums(notes: Logits) -> Logits:
-    """(ROLES,): the log of each part's odds together, over the notes it can play."""
-    playable = np.where(_PLAYABLE, notes, -np.inf)
-    top = playable.max(axis=1)
-    return np.asarray(top + np.log(np.exp(playable - top[:, None]).sum(axis=1)))
 
 
 def draw(

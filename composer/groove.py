@@ -45,11 +45,6 @@ class Lane:
     enters: float = -1.0
 
 
-def _on(*places: int) -> Callable[[int, int], float]:
-    chosen = frozenset(places)
-    return lambda place, bar_steps: 1.0 if place in chosen and place < bar_steps else 0.0
-
-
 def _table(weights: dict[int, float]) -> Callable[[int, int], float]:
     return lambda place, bar_steps: weights.get(place, 0.0) if place < bar_steps else 0.0
 
@@ -100,7 +95,7 @@ FAMILIES: dict[str, tuple[Lane, ...]] = {
         Lane("taiko_low", _table({0: 1.0, 18: 0.3, 24: 0.4, 36: 0.25}), 0.8, lift=0.45),
         Lane("taiko_high", _table({12: 0.25, 30: 0.35, 36: 0.3, 42: 0.4}), 0.5, lift=0.5, enters=0.15),
         Lane("taiko_high", _every(6, 0.3, 0.35), 0.32, lift=0.6, enters=0.4),
-        Lane("cymbal", _on(0), 0.2, lift=0.0, enters=0.65),
+        Lane("cymbal", _table({0: 0.1}), 0.2, lift=0.1, enters=0.65),
     ),
     "chip": (
         Lane("chip_kick", _table({0: 1.0, 18: 0.3, 24: 0.8, 30: 0.35, 42: 0.25}), 0.8),

@@ -7,6 +7,9 @@ The decoder writes the notes; the plan only leans on its odds (`composer.grammar
 arpeggios voice it (`composer.performer`). Which triads say major or minor most clearly, and that diminished
 chords and sevenths are heard as tense, is common to textbooks and to listening tests (Krumhansl 1990;
 Lahdelma & Eerola 2016).
+
+Phrases come in pairs: the first stays open, the second closes on the tonic. Strong valence keeps to phrases
+of which every two bars by themselves say the mode; between, the lesser chords of the key blur it.
 """
 
 from __future__ import annotations
@@ -28,27 +31,35 @@ class Chord(NamedTuple):
     tones: tuple[int, int, int]
     """Root, third, fifth."""
     color: int
-    """A fourth tone for dark places, a step above the root or a seventh."""
+    """A fourth tone where it is not bright: a sixth or seventh, in the dark one that rubs."""
 
 
 _CHORDS = {
-    "I": Chord((0, 4, 7), 2),
+    "I": Chord((0, 4, 7), 9),
     "ii": Chord((2, 5, 9), 0),
-    "IV": Chord((5, 9, 0), 7),
+    "IV": Chord((5, 9, 0), 2),
     "V": Chord((7, 11, 2), 5),
     "vi": Chord((9, 0, 4), 7),
     "i": Chord((0, 3, 7), 2),
+    "i4": Chord((0, 3, 7), 5),
     "ii0": Chord((2, 5, 8), 0),
     "iv": Chord((5, 8, 0), 7),
     "V7": Chord((7, 11, 2), 8),
     "VI": Chord((8, 0, 3), 7),
+    "vii0": Chord((11, 2, 5), 8),
 }
 
-_PHRASES = {
-    (False, True): ("I IV I V", "I V IV I", "I IV V I", "IV I V I"),
-    (False, False): ("I vi IV V", "I IV ii V", "I V vi IV", "vi IV I V", "I ii IV I"),
-    (True, False): ("i VI iv V7", "i iv VI V7", "i iv i VI", "i VI i iv"),
-    (True, True): ("i iv i V7", "i ii0 V7 i", "i iv ii0 V7", "i V7 i iv"),
+_OPEN = {
+    (False, True): ("I IV I V", "I I IV V", "I V I IV", "I IV V V"),
+    (False, False): ("I vi IV V", "I IV ii V", "I V vi IV", "vi IV I V"),
+    (True, False): ("i4 VI iv V7", "i4 iv VI V7", "i4 iv i4 V7", "i4 VI i4 iv"),
+    (True, True): ("i iv i vii0", "i ii0 i vii0", "i i iv vii0", "i iv i V7"),
+}
+_CLOSED = {
+    (False, True): ("I IV V I", "I V I I", "I IV I I", "I V IV I"),
+    (False, False): ("I vi ii I", "IV V vi I", "I ii IV I", "vi ii V I"),
+    (True, False): ("i4 iv V7 i4", "VI iv V7 i4", "i4 VI iv i4", "iv VI V7 i4"),
+    (True, True): ("i iv i i", "i vii0 i i", "i iv vii0 i", "i ii0 i i"),
 }
 """By (minor, strong valence)."""
 
@@ -56,6 +67,8 @@ _PHRASES = {
 def planned(seed: int, bar: int, minor: bool, valence: float) -> Chord:
     """The chord of a bar: a function of the place, the mode and how strong valence is there."""
     strong = valence < -_STRONG if minor else valence > _STRONG
-    phrases = _PHRASES[minor, strong]
-    phrase = phrases[choose(seed, len(phrases), _PLAN, bar // PHRASE_BARS)]
-    return _CHORDS[phrase.split()[bar % PHRASE_BARS]]
+    phrase = bar // PHRASE_BARS
+    phrases = (_CLOSED if phrase % 2 else _OPEN)[minor, strong]
+    # The phrases of four periods share their chords, so that a theme comes back over its own harmony.
+    written = phrases[choose(seed, len(phrases), _PLAN, phrase // 8, phrase % 2 + 2 * (phrase % 8 in (4, 5)))]
+    return _CHORDS[written.split()[bar % PHRASE_BARS]]

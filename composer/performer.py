@@ -144,7 +144,7 @@ class Performer:
                     )
         out.extend(self._drums(beat, a, step_samples, start_sample))
         if beat.position == 0 and self._preset.drone and how.drone > 0.0:
-            out.append(self._drone(beat, how, step_samples, start_sample))
+            out.extend(self._drone(beat, how, step_samples, start_sample))
         if self._state["accent"]:
             self._state["accent"] = False
             out.extend(
@@ -295,12 +295,19 @@ class Performer:
             length_samples=length,
         )
 
-    def _drone(self, beat: Beat, how: Playing, step_samples: float, start_sample: int) -> Strike:
+    def _drone(self, beat: Beat, how: Playing, step_samples: float, start_sample: int) -> list[Strike]:
         # A pedal, but not for ever: it moves to the root of a chord that the tonic is not in.
-        pitch = 36 + (beat.tonic if not beat.chord or beat.tonic in beat.chord[:3] else beat.chord[0]) % 12
+        home = not beat.chord or beat.tonic in beat.chord[:3]
+        pitch = 36 + (beat.tonic if home else beat.chord[0]) % 12
         level = _BASE_VELOCITY_DB - 4.0 + 6.0 * (how.drone - 1.0) + 0.5 * how.loudness_db
         length = int(beat.bar_steps * step_samples)
-        return Strike(start_sample, f"{self._preset.drone}@bass", pitch, _velocity(level), length)
+        name = f"{self._preset.drone}@bass"
+        out = [Strike(start_sample, name, pitch, _velocity(level), length)]
+        if beat.chord and beat.chord[0] == beat.tonic:
+            # The fifth partial of a low tonic is a major third: a minor tenth above says otherwise.
+            tenth = pitch + 12 + (beat.chord[1] - beat.tonic) % 12
+            out.append(Strike(start_sample, name, tenth, _velocity(level - 3.0), length))
+        return out
 
     def _drums(self, beat: Beat, arousal: float, step_samples: float, start_sample: int) -> list[Strike]:
         groove, mix = self._preset.groove, self._preset.mix

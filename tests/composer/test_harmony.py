@@ -9,8 +9,9 @@ import pytest
 
 from composer import tokens
 from composer.generator import Generator, Manner
-from composer.grammar import Cursor, shaped
+from composer.grammar import Cursor
 from composer.harmony import PHRASE_BARS, Chord, planned
+from composer.leaning import shaped
 from composer.score import LEAD, UPPER, Beat
 from tests.composer import tiny
 
