@@ -48,6 +48,8 @@ _MISSING_PULL = 0.8
 """Nats for a tone of the chord that nobody sounds: chords are voiced whole."""
 _COLOR_PULL = 1.6
 """What dark valence adds to the chord's fourth tone."""
+_ABOVE_PRICE = 0.3
+"""Nats against an inner voice for each semitone it lies over the tune's line."""
 _LINE_WIDTH = 2.5
 """Semitones about the tune's line within which the melody costs half a nat."""
 _LEAP = 5
@@ -82,6 +84,7 @@ def shaped(
         shares = _log_sums(notes)
         if asked is not None:
             notes[LEAD] += _line_bias(cursor, asked)
+            notes[:BASS] -= _ABOVE_PRICE * _IS_INNER.reshape(ROLES, -1)[:BASS] * _above(asked.lead_at)
         notes += _to_degrees(notes, cursor, chord, asked)
         notes += _note_bias(cursor, valence, chord).reshape(ROLES, -1)
         # Which part plays next is the model's affair: a pull to the chord must not make the melody rarer.
@@ -153,6 +156,11 @@ def _line_bias(cursor: Cursor, asked: Asked) -> Logits:
         if abs(cursor.lead_step) > _LEAP:
             bias += 0.8 * ((np.abs(step) <= 2.0) & (step * cursor.lead_step < 0.0))
     return np.asarray(bias)
+
+
+def _above(pitch: float) -> Logits:
+    """(1, pitches): semitones over a tone below `pitch`, 0 under it."""
+    return np.asarray(np.maximum(_LEAD_PITCHES - pitch + 2.0, 0.0)[None])
 
 
 def _log_sums(notes: Logits) -> Logits:

@@ -55,7 +55,7 @@ def _places(
     which = theme(bar)
     if rests(seed, bar):
         return ()
-    needed = 0.46 - 0.27 * arousal + 0.05 * (1 - density)
+    needed = 0.46 - 0.22 * arousal + 0.04 * (1 - density)
     last = _last_place(bar, bar_steps) if kind == 2 else bar_steps
     found = []
     for place in range(0, bar_steps, 3):
