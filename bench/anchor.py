@@ -1,7 +1,7 @@
 """Does the style stay? Minute 1 of each piece against a late minute of every piece.
 
     python -m bench anchor             # minute 1 and minute 3, two pieces a preset
-    python -m bench anchor --full      # minute 1 and minute 30
+    python -m bench anchor --full      # minute 1 and minute 30 of one, minute 1 of another
 
 Affect moves along a random curve all the while, so what stays must be the anchor. A minute is described by
 three groups of features, each of equal weight, each feature standardized over all minutes: timbre (means and
@@ -67,14 +67,19 @@ def standardized(minutes: list[tuple[Array, Array, Array]]) -> Array:
 
 
 def judge(early: Array, late: Array, anchors: list[str]) -> Judged:
-    """Row i of `early` and of `late` are two minutes of one piece under `anchors[i]`."""
+    """Row i of `early` and of `late` are two minutes of one piece under `anchors[i]`.
+
+    `early` may have more rows: first minutes of pieces that no late minute was heard of.
+    """
     distance = np.linalg.norm(late[:, None] - early[None], axis=2)
     names = np.array(anchors)
-    same = names[:, None] == names[None]
-    right = names[distance.argmin(axis=1)] == names
-    others = distance + np.where(np.eye(len(names), dtype=bool), np.inf, 0.0)
-    asked = (same & ~np.eye(len(names), dtype=bool)).any(axis=1)
-    without_own = (names[others.argmin(axis=1)] == names)[asked]
+    own = np.eye(len(late), len(early), dtype=bool)
+    wanted = names[: len(late)]
+    same = wanted[:, None] == names[None]
+    right = names[distance.argmin(axis=1)] == wanted
+    others = distance + np.where(own, np.inf, 0.0)
+    asked = (same & ~own).any(axis=1)
+    without_own = (names[others.argmin(axis=1)] == wanted)[asked]
     return Judged(
         float(right.mean()),
         float(without_own.mean()) if asked.any() else float("nan"),
@@ -90,6 +95,12 @@ def run(scope: Scope | None = None) -> list[Figure]:
     if len(scope.presets) < 2:
         raise ValueError("The anchor part compares presets: name two or more, or none for all.")
     requests = of_presets(scope.presets, seeds, 60.0 * minute, scope.weights)
+    if scope.full:
+        # Half an hour of every second piece would be heard for its first minute alone.
+        requests = [
+            request._replace(edge_s=60.0) if k < len(scope.presets) else request._replace(seconds=60.0)
+            for k, request in enumerate(requests)
+        ]
     pieces = play_all(requests, scope.workers, f"anchor, {minute} minutes each")
     return _figures(scope, pieces, minute)
 
@@ -97,7 +108,7 @@ def run(scope: Scope | None = None) -> list[Figure]:
 def _figures(scope: Scope, pieces: list[Piece], minute: int) -> list[Figure]:
     anchors = [p.request.anchor for p in pieces]
     early = [described(p.sound.between(0.0, 60.0)) for p in pieces]
-    late = [described(p.sound.between(60.0 * (minute - 1), 60.0 * minute)) for p in pieces]
+    late = [described(_late(p, minute)) for p in pieces if p.request.seconds > 60.0]
     table = standardized(early + late)
     got = judge(table[: len(pieces)], table[len(pieces) :], anchors)
     mixed = [anchors[k] for k in np.random.default_rng(0).permutation(len(anchors))]
@@ -113,6 +124,12 @@ def _figures(scope: Scope, pieces: list[Piece], minute: int) -> list[Figure]:
     ]
 
 
+def _late(piece: Piece, minute: int) -> hearing.Sound:
+    """The piece's last minute; where only its edges were heard, it follows the first."""
+    start = 60.0 if piece.request.edge_s else 60.0 * (minute - 1)
+    return piece.sound.between(start, start + 60.0)
+
+
 def _write(scope: Scope, table: Array, anchors: list[str], minute: int) -> None:
     from matplotlib.figure import Figure as Canvas
 
@@ -122,11 +139,12 @@ def _write(scope: Scope, table: Array, anchors: list[str], minute: int) -> None:
     facts = {"late_minute": minute, "anchors": anchors, "distance": distance.round(3).tolist()}
     (scope.folder / "anchor.json").write_text(json.dumps(facts) + "\n", encoding="utf-8")
     order = np.argsort(np.array(anchors), kind="stable")
+    rows = np.argsort(np.array(anchors[: len(late)]), kind="stable")
     canvas = Canvas(figsize=(8, 7), layout="constrained")
     panel = canvas.subplots()
-    panel.imshow(distance[np.ix_(order, order)], cmap="viridis_r")
+    panel.imshow(distance[np.ix_(rows, order)], cmap="viridis_r")
     panel.set_xticks(range(len(order)), [anchors[k] for k in order], rotation=90)
-    panel.set_yticks(range(len(order)), [anchors[k] for k in order])
+    panel.set_yticks(range(len(rows)), [anchors[k] for k in rows])
     panel.set_xlabel("minute 1")
     panel.set_ylabel(f"minute {minute}")
     canvas.savefig(scope.folder / "anchor.png", dpi=90)

@@ -33,13 +33,17 @@ DRUMS = SECTION_NAMES.index("drums")
 
 
 class Request(NamedTuple):
-    """What to play. `affect` is a constant (valence, arousal), or None for `random_curve(seed)`."""
+    """What to play. `affect` is a constant (valence, arousal), or None for `random_curve(seed)`.
+
+    Of a long piece `edge_s` at either end may be enough to hear; the sound of the two is then joined.
+    """
 
     anchor: str
     seed: int
     seconds: float
     affect: tuple[float, float] | None = None
     weights: Path = SHIPPED
+    edge_s: float = 0.0
 
 
 class Piece(NamedTuple):
@@ -114,7 +118,9 @@ def play(request: Request, told: Callable[[float], None] | None = None) -> Piece
         spent += time.process_time() - began
         if block is None:
             break
-        listener.hear(block)
+        at, edge = done / SAMPLE_RATE_HZ, request.edge_s
+        if not edge or at < edge or at >= request.seconds - edge:
+            listener.hear(block)
         done += len(block)
         if told is not None:
             told(done / SAMPLE_RATE_HZ)

@@ -35,6 +35,12 @@ def test_a_style_that_drifts_into_another_is_found() -> None:
     assert anchor.judge(early, late, ANCHORS).right == pytest.approx(11 / 12)
 
 
+def test_more_first_minutes_than_late_ones() -> None:
+    early, late = minutes(1, 4.0)
+    got = anchor.judge(early, late[:4], ANCHORS)
+    assert got.right == got.right_without_own == 1.0
+
+
 def test_groups_weigh_alike_whatever_their_size_and_units() -> None:
     random = np.random.default_rng(2)
     rows = [(random.random(2), 1e6 * random.random(50), random.random(1)) for _ in range(40)]

@@ -43,3 +43,9 @@ def test_the_same_request_is_the_same_piece_and_another_seed_is_not() -> None:
     assert told == 3 * [1.0, 2.0]
     assert len(first.notes) > len(first.pitched) > 0, "lofi has drums and notes"
     assert (first.pitched[:, 4] != DRUMS).all()
+
+
+def test_of_a_long_piece_the_edges_are_enough() -> None:
+    whole, edges = (play(Request("lofi", 1, 4.0, edge_s=edge)) for edge in (0.0, 1.0))
+    assert np.array_equal(whole.notes, edges.notes)
+    assert abs(len(edges.sound.power) - len(whole.sound.power) / 2) < 5
