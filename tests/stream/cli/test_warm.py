@@ -21,6 +21,12 @@ def own_kib(pid):
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
 
+def runs(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
 def ready(process):
     end = time.monotonic() + 60.0
     while not isinstance(process.hear(), Ready):
@@ -52,9 +58,9 @@ if __name__ == "__main__":
     for each in (first, second, third):
         each.end(1.0)
     end = time.monotonic() + 20.0
-    while any(Path(f"/proc/{pid}/cmdline").exists() for pid in pids) and time.monotonic() < end:
+    while any(map(runs, pids)) and time.monotonic() < end:
         time.sleep(0.05)
-    told["left"] = [pid for pid in pids if Path(f"/proc/{pid}/cmdline").exists()]
+    told["left"] = [pid for pid in pids if runs(pid)]
     print(json.dumps(told))
 """
 
