@@ -9,9 +9,12 @@ To make and run the service::
         settings,
         sensor_factory=make_sensor,        # () -> Sensor, called on a sensing thread, once per session
         windows={"balanced": AffectWindow},    # reactivity -> (() -> Window), called on the event loop
-        composer_factory=make_composer,    # () -> Composer, module-level: pickled by name, called in another
+        composers=[Offer(                  # stream.composing.offer; the first is the one to begin with
+            "mine", "My composer", "its licence",
+            make_composer,                 # () -> Composer, module-level: pickled by name, called in another
                                            # process (which imports its module, so keep that light)
-        read_anchor=read_anchor,           # str -> AnchorReply, raises ValueError with a sentence
+            read_anchor,                   # str -> AnchorReply, raises ValueError with a sentence
+        )],
         presets=["neoclassical", ...],     # the first is the default anchor unless settings name one
     )
     server.run(app, settings)              # stream.doors.server: blocks until SIGINT or SIGTERM, fades;

@@ -114,7 +114,7 @@ class Line:
                     raise loss from error
 
     def receive(self, timeout_s: float) -> Told | bytes:
-        """The next frame. An Error is raised as what it means: RemoteAnchorError, or ComposerError for a state."""
+        """The next frame. An Error is raised as what it means: RemoteAnchorError, ComposerError (a state)."""
         try:
             frame = self._connection.recv(timeout_s)
         except TimeoutError as error:

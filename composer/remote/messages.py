@@ -36,7 +36,7 @@ class Hello(NamedTuple):
 
 
 class Welcome(NamedTuple):
-    """The answer. `engine` says how it reads an anchor (symbolic, musicgen), `licence` is that of its weights,
+    """The answer. `engine` says how it reads an anchor (symbolic, musicgen), `licence` is of its weights,
     `latency_samples` is as in the composer's own contract."""
 
     protocol: int

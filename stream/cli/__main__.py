@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from stream.cli import bench, company, doctor, files, live, top, train
+from stream.cli import bench, company, doctor, files, live, remote, top, train
 from stream.cli.threads import few_arenas, one_thread_each
 
 HELP = "NarraScore Live: music composed live, from the picture."
@@ -20,6 +20,7 @@ def make_command() -> typer.Typer:
     """Every command and its name, in the order `--help` lists them."""
     app = typer.Typer(no_args_is_help=True, add_completion=False, help=HELP)
     app.command("serve")(live.serve)
+    app.command("composer")(remote.composer)
     app.command("devices")(company.devices)
     app.command("doctor")(doctor.doctor)
     app.command("top")(top.top)

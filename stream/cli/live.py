@@ -11,12 +11,14 @@ from rich.console import Console
 from stream.cli.company import ObsOption, ObsPasswordOption, PlayOption, RecordOption, SourceOption, company
 from stream.cli.music import (
     ComposerOption,
+    ComposerTokenOption,
     MusicGenAdapterOption,
     MusicGenBitsOption,
+    MusicGenChoice,
     MusicGenDownloadOption,
     MusicGenGuidanceOption,
     MusicGenOption,
-    musician,
+    offers,
     settings_for,
 )
 from stream.cli.reach import (
@@ -88,7 +90,8 @@ def serve(
     vlm_download: DownloadOption = False,
     vlm_probe: VlmProbeOption = None,
     vlm_anchor_s: VlmAnchorOption = 15.0,
-    composer: ComposerOption = "symbolic",
+    composer: ComposerOption = None,
+    composer_token: ComposerTokenOption = "",
     musicgen: MusicGenOption = "",
     musicgen_download: MusicGenDownloadOption = False,
     musicgen_adapter: MusicGenAdapterOption = None,
@@ -100,6 +103,7 @@ def serve(
 ) -> None:
     """Start the service and print the addresses a streamer needs."""
     log_to_console(verbose, log_json)
+    from composer.errors import ComposerError
     from stream.access import Access
     from stream.doors import server
     from stream.settings import Settings
@@ -130,11 +134,13 @@ def serve(
     slow = slow_reading(
         Story(vlm, vlm_revision, vlm_device, vlm_dtype, vlm_download, vlm_probe, anchor_after_s)
     )
-    player = musician(
-        composer, musicgen, musicgen_download, musicgen_adapter, musicgen_guidance, musicgen_bits
-    )
-    settings = settings_for(player, settings)
-    service = app_or_exit(settings, adaptation, company(source, obs, obs_password, play), slow, player)
+    choice = MusicGenChoice(musicgen, musicgen_download, musicgen_adapter, musicgen_guidance, musicgen_bits)
+    try:
+        players = offers(composer or [], choice, composer_token)
+    except ComposerError as error:
+        raise fail(str(error)) from error
+    settings = settings_for(players, settings)
+    service = app_or_exit(settings, adaptation, company(source, obs, obs_password, play), slow, players)
 
     def announce(base: str) -> None:
         print_addresses(base, settings)

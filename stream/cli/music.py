@@ -1,12 +1,13 @@
-"""Options of the MusicGen composer, and what the service needs to know of it."""
+"""Who makes the music: the options that say so, and what the service needs to know of each composer."""
 
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -14,12 +15,20 @@ from stream.cli.terminal import console, fail
 
 if TYPE_CHECKING:
     from composer.musicgen.loading import Options
-    from stream.ports import AnchorReply, ComposerFactory
+    from stream.composing.offer import Offer
+    from stream.ports import AnchorReply
     from stream.settings import Settings
 
 ComposerOption = Annotated[
-    Literal["symbolic", "musicgen"],
-    typer.Option(help="Who makes the music. musicgen needs the extra `musicgen` and, in practice, a GPU."),
+    list[str] | None,
+    typer.Option(
+        help="Who makes the music: symbolic, musicgen (needs the extra `musicgen` and in practice a GPU) or "
+        "ws://HOST:PORT of a `narrascore composer`. May be repeated: the first begins, the page offers all."
+    ),
+]
+ComposerTokenOption = Annotated[
+    str,
+    typer.Option(envvar="NARRASCORE_COMPOSER_TOKEN", help="Token of the composers at ws:// addresses."),
 ]
 MusicGenOption = Annotated[
     str,
@@ -45,34 +54,134 @@ MusicGenBitsOption = Annotated[
 ]
 
 DEFAULT_MODEL = "facebook/musicgen-small"
-RING_MS = 400
+MUSICGEN_RING_MS = 400
 """A token step that is late must not be heard; the symbolic composer needs less."""
+REMOTE_RING_MS = 240
+"""A network has its own moods."""
+REMOTE_START_S = 120.0
+"""Longer than a composer elsewhere is tried again, so that it is that which gives up, with its reason."""
+ELSEWHERE = ("ws://", "wss://")
 
 
-class Musician(NamedTuple):
-    """A composer other than the shipped one. `card` goes into recordings' provenance."""
+class MusicGenChoice(NamedTuple):
+    """What the options say of MusicGen; `bits` is 8 or 4."""
 
-    factory: ComposerFactory
-    card: dict[str, Any]
+    model: str
+    download: bool
+    adapter: Path | None
+    guidance: float
+    bits: int
+
+    @property
+    def named(self) -> bool:
+        return bool(self.model) or self.download or self.adapter is not None
 
 
-def musician(
-    composer: str, model: str, download: bool, adapter: Path | None, guidance: float, bits: int
-) -> Musician | None:
-    """The MusicGen composer, converted and ready to be started in processes; None for the symbolic one.
+def offers(composers: Sequence[str], musicgen: MusicGenChoice, token: str = "") -> list[Offer]:
+    """The composers a session may choose, ready to be started in processes; the first begins.
+
+    The shipped one is always among them. Ends the command with a sentence when one cannot be had.
+    """
+    names = list(dict.fromkeys(composers)) or ["symbolic"]
+    for name in names:
+        if name not in ("symbolic", "musicgen") and not name.startswith(ELSEWHERE):
+            raise fail(f"--composer is symbolic, musicgen or ws://HOST:PORT, not {name}.")
+    if musicgen.named and "musicgen" not in names:
+        names.append("musicgen")
+    if "symbolic" not in names:
+        names.append("symbolic")
+
+    def offer(name: str) -> Offer:
+        if name == "symbolic":
+            return symbolic()
+        return of_musicgen(musicgen) if name == "musicgen" else elsewhere(name, token)
+
+    return [offer(name) for name in names]
+
+
+def symbolic() -> Offer:
+    """The shipped composer. Raises WeightsError before a process could fail with it, out of sight."""
+    from composer.weights import playable, read, read_card
+    from stream.cli.telling import create, open_notes
+    from stream.composing.offer import Offer
+
+    playable(read())
+    card = read_card()
+    told = {key: card.get(key) for key in ("name", "licence", "files", "data", "training")}
+    licence = f"{card['licence']}; trained on public-domain scores (CC0)"
+    return Offer(
+        "symbolic",
+        "Symbolic (built in)",
+        licence,
+        create,
+        read_anchor,
+        told,
+        open_notes,
+        modules=("stream.cli.__main__", "stream.cli.warm"),
+    )
+
+
+def of_musicgen(choice: MusicGenChoice) -> Offer:
+    """MusicGen, converted. Ends the command with a sentence when it cannot be played here."""
+    from composer.musicgen.factory import MusicGenFactory
+    from composer.musicgen.loading import LICENCE
+    from stream.composing.offer import Offer
+
+    options, name = prepared(*choice)
+    console.print(f"{name}: {LICENCE}.", style="yellow", highlight=False)
+    title = f"MusicGen: {name}"
+    return Offer(
+        "musicgen",
+        title,
+        LICENCE,
+        MusicGenFactory(options),
+        read_prompt,
+        {"name": title, "licence": LICENCE},
+        ring_ms=MUSICGEN_RING_MS,
+        warm=0,  # a spare would load beside the music, and take as much memory again
+        start_timeout_s=300.0,
+        hang_s=5.0,
+    )
+
+
+def elsewhere(url: str, token: str) -> Offer:
+    """The composer that answers at `url`. Ends the command with a sentence when none does."""
+    from composer.errors import ComposerError
+    from composer.remote.client import RemoteFactory
+    from composer.remote.line import Remote, look
+    from stream.composing.offer import Offer
+
+    remote = Remote(url, token)
+    try:
+        there = look(remote)
+    except ComposerError as error:
+        raise fail(str(error)) from error
+    console.print(f"{there.name} at {remote.place}: {there.licence}.", style="yellow", highlight=False)
+    return Offer(
+        remote.place,
+        f"{there.name}, at {remote.place}",
+        there.licence,
+        RemoteFactory(remote),
+        read_anchor if there.engine == "symbolic" else read_prompt,
+        {"name": there.name, "licence": there.licence, "at": remote.place},
+        ring_ms=REMOTE_RING_MS,
+        start_timeout_s=REMOTE_START_S,
+        hang_s=5.0,
+    )
+
+
+def prepared(
+    model: str, download: bool, adapter: Path | None, guidance: float, bits: int
+) -> tuple[Options, str]:
+    """MusicGen's options once it is fetched and converted, and the name of what will play.
 
     Ends the command with a sentence when it cannot be played here.
     """
-    if composer == "symbolic":
-        if model or download or adapter is not None:
-            raise fail("--composer musicgen is what the other --musicgen options are about.")
-        return None
     if bits not in (4, 8):
         raise fail("--musicgen-bits is 8 or 4.")
     from composer.errors import ComposerError
-    from composer.musicgen.factory import MusicGenFactory
     from composer.musicgen.geometry import Manner
-    from composer.musicgen.loading import LICENCE, Options
+    from composer.musicgen.loading import Options
 
     options = Options(
         model or DEFAULT_MODEL,
@@ -86,10 +195,8 @@ def musician(
             name = _prepared(options)
     except ComposerError as error:
         raise fail(str(error)) from error
-    console.print(f"{name}: {LICENCE}.", style="yellow", highlight=False)
     # What was fetched now is not asked for again by every composer process.
-    card = {"name": f"MusicGen: {name}", "licence": LICENCE}
-    return Musician(MusicGenFactory(replace(options, download=False)), card)
+    return replace(options, download=False), name
 
 
 def _prepared(options: Options) -> str:
@@ -116,15 +223,25 @@ def read_prompt(text: str) -> AnchorReply:
     return AnchorReply("", prompt, "", "", "", (prompt,), ())
 
 
-def settings_for(musician: Musician | None, settings: Settings) -> Settings:
-    """A model takes longer to start and to step, and only one piece holds real time on a processor."""
-    if musician is None:
-        return settings
-    return replace(
-        settings,
-        ring_ms=RING_MS,
-        max_sessions=1,
-        warm_composers=0,  # a spare would load beside the music, and take as much memory again
-        composer_start_timeout_s=300.0,
-        composer_hang_s=5.0,
+def read_anchor(text: str) -> AnchorReply:
+    """The symbolic composer's reading of an anchor, in the stream's words. Raises ValueError likewise."""
+    from composer.anchor import read_anchor as read
+    from stream.ports import AnchorReply
+
+    anchor = read(text)
+    return AnchorReply(
+        anchor.preset_name,
+        anchor.genre,
+        anchor.instrumentation,
+        anchor.atmosphere,
+        anchor.pacing,
+        anchor.understood,
+        anchor.ignored,
     )
+
+
+def settings_for(offers: Sequence[Offer], settings: Settings) -> Settings:
+    """A model holds real time for one piece at most, and a composer elsewhere plays one."""
+    if [one.name for one in offers] == ["symbolic"]:
+        return settings
+    return replace(settings, max_sessions=1)

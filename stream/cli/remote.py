@@ -30,7 +30,7 @@ TokenOption = Annotated[
     str,
     typer.Option(
         envvar="NARRASCORE_COMPOSER_TOKEN",
-        help="Token a client must have, at least 16 characters; made and printed where other machines listen.",
+        help="Token a client must have, at least 16 characters; made and printed if others can reach it.",
     ),
 ]
 

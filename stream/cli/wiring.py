@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from stream.cli.music import read_prompt
+from stream.cli.music import symbolic
 from stream.cli.story import beside
 from stream.cli.terminal import fail
 
@@ -17,47 +17,23 @@ if TYPE_CHECKING:
 
     from sensor.adaptation import AdaptationMode
     from sensor.vlm.host import SlowReading
-    from stream.cli.music import Musician
-    from stream.ports import AnchorReply
+    from stream.composing.offer import Offer
     from stream.session.sessions import Companion
     from stream.settings import Settings
 
 DEFAULT_REACTIVITY = "balanced"
 
 
-def read_anchor(text: str) -> AnchorReply:
-    """The composer's reading of an anchor, in the stream's words."""
-    from composer.anchor import read_anchor as read
-    from stream.ports import AnchorReply
-
-    anchor = read(text)
-    return AnchorReply(
-        anchor.preset_name,
-        anchor.genre,
-        anchor.instrumentation,
-        anchor.atmosphere,
-        anchor.pacing,
-        anchor.understood,
-        anchor.ignored,
-    )
-
-
-def provenance(musician: Musician | None = None) -> dict[str, Any]:
-    """The models that make the music and read the picture, for recordings: names, hashes, data, licenses."""
-    from composer.weights import read_card
+def provenance() -> dict[str, Any]:
+    """What reads the picture, and the licenses, for recordings. Composers say of themselves what they are."""
     from sensor.probe import load_probe
 
-    composer, sensor = read_card(), load_probe().card
+    sensor = load_probe().card
     return {
-        "models": [
-            {key: composer.get(key) for key in ("name", "licence", "files", "data", "training")}
-            if musician is None
-            else musician.card,
-            {key: sensor.get(key) for key in ("name", "data", "encoder", "weights_sha256")},
-        ],
+        "models": [{key: sensor.get(key) for key in ("name", "data", "encoder", "weights_sha256")}],
         "licenses": {
             "program": "Apache-2.0",
-            "sound": "synthesized by this program as it plays: it holds no samples of recordings",
+            "sound": "made by this program as it plays: it holds no samples of recordings",
         },
     }
 
@@ -67,9 +43,9 @@ def make_app(
     adaptation: AdaptationMode = "off",
     companions: Sequence[Companion] = (),
     slow: SlowReading | None = None,
-    musician: Musician | None = None,
+    offers: Sequence[Offer] = (),
 ) -> Starlette:
-    """The real service: EfficientNet-Lite sensor, 8 s window, symbolic composer or `musician`.
+    """The real service: EfficientNet-Lite sensor, 8 s window, the composers in `offers` or the shipped one.
 
     `settings.reactivity` names a preset of the window: calm, balanced (also when empty) or reactive.
     `adaptation` says how far a session's own range of readings is stretched over minutes: off, half or full.
@@ -78,17 +54,14 @@ def make_app(
     started.
     """
     from composer.presets import DEFAULT_PRESET, PRESETS
-    from composer.weights import playable, read
     from sensor.live import LiveSensor, create_eye
     from sensor.vlm.live import FusedSensor
     from sensor.window import PRESETS as WINDOWS
     from sensor.window import AffectWindow
-    from stream.cli.telling import create, open_notes
     from stream.doors.app import create_app
     from stream.ports import Sensor, Window
 
-    if musician is None:
-        playable(read())  # a composer process would fail with the same error, but later and out of sight
+    composers = offers or [symbolic()]
     eye = create_eye()
     LiveSensor(eye, adaptation)  # an unknown name is refused now, not in a session
 
@@ -103,13 +76,10 @@ def make_app(
         # Each package has its own Reading and Affect, alike field by field; nominal types cannot see that.
         sensor_factory=lambda: cast("Sensor", sensor()),
         windows={name: cast("Callable[[], Window]", partial(AffectWindow, name)) for name in WINDOWS},
-        composer_factory=create if musician is None else musician.factory,
-        read_anchor=read_anchor if musician is None else read_prompt,
+        composers=composers,
         presets=names,
         companions=[*companions, *([] if slow is None else [beside(slow)])],
-        provenance=partial(provenance, musician),
-        open_notes=open_notes if musician is None else None,
-        composer_modules=("stream.cli.__main__", "stream.cli.warm") if musician is None else (),
+        provenance=provenance,
     )
 
 
@@ -118,12 +88,12 @@ def app_or_exit(
     adaptation: AdaptationMode = "off",
     companions: Sequence[Companion] = (),
     slow: SlowReading | None = None,
-    musician: Musician | None = None,
+    offers: Sequence[Offer] = (),
 ) -> Starlette:
     from composer.errors import ComposerError
     from sensor.errors import SensorError
 
     try:
-        return make_app(settings, adaptation, companions, slow, musician)
+        return make_app(settings, adaptation, companions, slow, offers)
     except (ComposerError, SensorError, ValueError) as error:
         raise fail(str(error)) from error

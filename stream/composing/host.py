@@ -21,6 +21,7 @@ from stream.composing.messages import (
     AppliedSteer,
     Begin,
     Failed,
+    Leave,
     Notes,
     NowPlaying,
     Playing,
@@ -30,8 +31,10 @@ from stream.composing.messages import (
     Report,
     Snapshot,
 )
+from stream.composing.offer import Terms
 from stream.composing.pool import ComposerPool
 from stream.composing.process import ComposerProcess
+from stream.composing.succession import Succession
 from stream.number_log import NumberLog
 
 log = logging.getLogger(__name__)
@@ -44,6 +47,8 @@ LOSSES_WITHIN_S = 60.0
 BACKOFF_S = (0.0, 0.0, 0.5, 2.0, 4.0)
 """Wait before starting again after the first, second... loss within `LOSSES_WITHIN_S`."""
 CLOSE_GRACE_S = 0.5
+LEAVE_S = 2.0
+"""How long a composer that makes room for another may take to fade out."""
 
 
 class ComposerStatus(NamedTuple):
@@ -61,7 +66,7 @@ class _Lost(Exception):
 class ComposerHost:
     """Keeps one piece playing into `link` until `close`.
 
-    `steer`, `accent`, `set_anchor` and `set_seed` may be called from any thread and return at once.
+    `steer`, `accent`, `set_anchor`, `set_seed` and `change` may be called from any thread and return at once.
     """
 
     def __init__(
@@ -76,15 +81,14 @@ class ComposerHost:
         start_timeout_s: float,
         hang_s: float,
         snapshot_s: float,
+        ring_samples: int | None = None,
     ) -> None:
-        self._pool = pool
+        """The composer runs `ring_samples` ahead; None: as far as `link` has room."""
         self._link = link
         self._anchor = anchor
         self._seed = seed
         self._clock = clock
         self._name = name
-        self._start_timeout_s = start_timeout_s
-        self._hang_s = hang_s
         self._snapshot_s = snapshot_s
 
         self.status = ComposerStatus("starting", 0, "")
@@ -108,6 +112,9 @@ class ComposerHost:
         self._losses: deque[float] = deque(maxlen=MAX_LOSSES)
         self._closing = threading.Event()
         self._wake = threading.Event()
+        ring_samples = link.ring.capacity if ring_samples is None else ring_samples
+        terms = Terms(pool, start_timeout_s, hang_s, ring_samples)
+        self._succession = Succession(terms, clock, self._wake)
         self._thread = threading.Thread(target=self._run, name=f"composer-host-{name}", daemon=True)
 
     def start(self) -> None:
@@ -141,6 +148,12 @@ class ComposerHost:
         self._prime_number += 1
         self._wake.set()
 
+    def change(self, terms: Terms, anchor: str) -> None:
+        """Let another composer play `anchor`: it is made ready while the present one goes on, which then
+        fades out. Revives a composer that was given up."""
+        self._anchor = anchor
+        self._succession.want(terms)
+
     def close(self) -> None:
         """Stop the music and end the process. Blocks for up to about three seconds. Idempotent."""
         self._closing.set()
@@ -151,13 +164,26 @@ class ComposerHost:
     # Everything below runs on the supervisor thread.
 
     def _run(self) -> None:
-        while not self._closing.is_set():
-            try:
-                self._play(self._pool.take())
-            except _Lost as loss:
-                self._note_loss(str(loss))
-            except (OSError, RuntimeError) as error:  # no process could be started
-                self._note_loss(f"cannot be started: {error}")
+        try:
+            while not self._closing.is_set():
+                try:
+                    if self._succession.changing:
+                        self._begin_anew()
+                    self._play(*self._succession.take())
+                except _Lost as loss:
+                    self._note_loss(str(loss))
+                except (OSError, RuntimeError) as error:  # no process could be started
+                    self._note_loss(f"cannot be started: {error}")
+        finally:
+            self._succession.close()
+
+    def _begin_anew(self) -> None:
+        """What was known of one composer is nothing to the next."""
+        self._snapshot = None
+        self._losses.clear()
+        self.now_playing = {}
+        self.anchor_error = ""
+        self.status = ComposerStatus("starting", self.status.restarts, "")
 
     def _note_loss(self, reason: str) -> None:
         now = self._clock()
@@ -169,7 +195,7 @@ class ComposerHost:
             number = self._prime_number  # before anybody can know: whoever answers the news is heard
             self.status = ComposerStatus("failed", restarts, reason)
             log.error("session %s: composer given up after %d losses in a row", self._name, recent)
-            while number == self._prime_number and not self._closing.is_set():
+            while number == self._prime_number and not (self._closing.is_set() or self._succession.changing):
                 self._rest(1.0)
             self._losses.clear()
         else:
@@ -179,26 +205,26 @@ class ComposerHost:
             # A state that kills whoever restores it must not be restored again.
             self._snapshot = None
 
-    def _play(self, worker: ComposerProcess) -> None:
-        """Drive one process until it is lost or we close. Raises _Lost."""
+    def _play(self, worker: ComposerProcess, ready: bool) -> None:
+        """Drive one process until it is lost, makes room for another, or we close. Raises _Lost."""
         self._worker = worker
         worker.wake_with(self._wake)
         try:
-            self._await_ready(worker)
+            self._await_ready(worker, ready)
             if not self._closing.is_set():
                 self._supervise(worker)
         finally:
             self._worker = None
             worker.end(CLOSE_GRACE_S if self._closing.is_set() else 0.0)
 
-    def _await_ready(self, worker: ComposerProcess) -> None:
-        began = self._clock()
-        self._ready = False
+    def _await_ready(self, worker: ComposerProcess, ready: bool) -> None:
+        began, start_timeout_s = self._clock(), self._succession.present.start_timeout_s
+        self._ready = ready
         while not self._ready and not self._closing.is_set():
             self._rest(TICK_S)
             self._hear(worker)
-            if self._clock() - began > self._start_timeout_s:
-                raise _Lost(f"it was not ready after {self._start_timeout_s:.0f} s")
+            if self._clock() - began > start_timeout_s:
+                raise _Lost(f"it was not ready after {start_timeout_s:.0f} s")
         # Whatever the last composer left is played, and faded out, before the next one starts.
         drained = self._clock() + DRAIN_WAIT_S
         while self._link.ring.available and self._clock() < drained and not self._closing.is_set():
@@ -206,7 +232,7 @@ class ComposerHost:
 
     def _supervise(self, worker: ComposerProcess) -> None:
         # A snapshot in an older style is gone on from, then crossed over from, as it would have been.
-        number, snapshot = self._prime_number, self._snapshot
+        number, snapshot, terms = self._prime_number, self._snapshot, self._succession.present
         self._primes_sent = self._last_primed = number if snapshot is None else self._snapshot_number
         self._playing = False
         worker.tell(
@@ -218,6 +244,7 @@ class ComposerHost:
                 snapshot.state if snapshot else None,
                 snapshot.position if snapshot else 0,
                 self._snapshot_s,
+                terms.ring_samples,
             )
         )
         beat, stalled_s, last_s = self._link.heartbeat, 0.0, self._clock()
@@ -230,7 +257,7 @@ class ComposerHost:
             last_s = now
             if self._link.heartbeat != beat:
                 beat, stalled_s = self._link.heartbeat, 0.0
-            limit_s = self._hang_s if self._playing else self._start_timeout_s
+            limit_s = terms.hang_s if self._playing else terms.start_timeout_s
             if stalled_s > limit_s:
                 raise _Lost(f"it hung for {stalled_s:.1f} s")
             if self._prime_number != self._primes_sent == self._last_primed:
@@ -239,6 +266,20 @@ class ComposerHost:
             if self._accent:
                 self._accent = False
                 worker.tell(Accent())
+            if self._succession.due():
+                self._let_go(worker)
+                return
+
+    def _let_go(self, worker: ComposerProcess) -> None:
+        """Have it fade out, and wait until it has."""
+        worker.tell(Leave())
+        began = self._clock()
+        try:
+            while self._clock() - began < LEAVE_S and not self._closing.is_set():
+                self._rest(TICK_S)
+                self._hear(worker)
+        except _Lost:  # it has left
+            return
 
     def _rest(self, timeout_s: float) -> None:
         """Until there is something to do, but no longer than that."""

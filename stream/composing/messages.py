@@ -15,6 +15,8 @@ class Begin(NamedTuple):
     state: bytes | None
     position: int
     snapshot_every_s: float
+    ring_samples: int
+    """How far to run ahead: at most the capacity."""
 
 
 class Prime(NamedTuple):
@@ -33,7 +35,11 @@ class Close(NamedTuple):
     """Leave."""
 
 
-Command = Begin | Prime | Accent | Close
+class Leave(NamedTuple):
+    """Fade out, then leave: another composer follows."""
+
+
+Command = Begin | Prime | Accent | Close | Leave
 
 
 class Ready(NamedTuple):

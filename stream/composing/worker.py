@@ -17,6 +17,8 @@ from collections import deque
 from multiprocessing.connection import Connection
 from typing import TypeVar
 
+import numpy as np
+
 from stream.composing.link import ComposerLink
 from stream.composing.messages import (
     Accent,
@@ -27,6 +29,7 @@ from stream.composing.messages import (
     Close,
     Command,
     Failed,
+    Leave,
     Notes,
     NowPlaying,
     Playing,
@@ -44,6 +47,10 @@ log = logging.getLogger(__name__)
 BLOCK_SAMPLES = 480
 """Affect takes effect on this grid of 10 ms."""
 FULL_RING_NAP_S = 0.003
+FADE_OUT_BLOCKS = 20
+"""How a composer makes room for another: 200 ms, then enough silence for the reader to find no hole."""
+SILENT_BLOCKS = 3
+LEAVE_S = 1.5
 NOW_PLAYING_EVERY_S = 1.0
 REPORTS_EVERY_S = 0.05
 MAX_STATE_BYTES = 16 << 20
@@ -127,6 +134,7 @@ class _Performance:
         self._reporter = reporter
         self._link = ComposerLink.attach(begin.link, begin.capacity)
         self._snapshot_every_s = begin.snapshot_every_s
+        self._ahead = min(begin.ring_samples, begin.capacity)
         self._position = 0
         if begin.state is None:
             composer.prime(begin.anchor, begin.seed)
@@ -154,13 +162,13 @@ class _Performance:
                 self._reporter.accented(
                     AppliedAccent(self._position, self._link.ring.written, time.monotonic())
                 )
-            case Begin() | Close():  # handled by `run`
+            case Begin() | Close() | Leave():  # handled by `run`
                 pass
 
     def step(self) -> None:
         """Steer, then render one block if there is room for it, else wait a moment."""
         self._link.beat()
-        if self._link.ring.space < BLOCK_SAMPLES:
+        if self._link.ring.available + BLOCK_SAMPLES > self._ahead:
             self._tell()
             time.sleep(FULL_RING_NAP_S)
             return
@@ -194,6 +202,20 @@ class _Performance:
             if len(state) <= MAX_STATE_BYTES:
                 self._reporter.send(Snapshot(self._position, state))
 
+    def fade_out(self) -> None:
+        """Play on for a moment, softer and softer, and end in silence. Bounded by `LEAVE_S`."""
+        limit_s = time.monotonic() + LEAVE_S
+        gain = 0.5 + 0.5 * np.cos(np.linspace(0.0, np.pi, FADE_OUT_BLOCKS * BLOCK_SAMPLES))
+        gain = np.concatenate([gain, np.zeros(SILENT_BLOCKS * BLOCK_SAMPLES)])
+        for part in gain.reshape(-1, BLOCK_SAMPLES, 1):
+            while self._link.ring.space < BLOCK_SAMPLES:
+                if time.monotonic() > limit_s:
+                    return
+                self._link.beat()
+                time.sleep(FULL_RING_NAP_S)
+            block = self._composer.render(BLOCK_SAMPLES)
+            self._link.ring.write((block * part).astype(np.float32))
+
     def close(self) -> None:
         self._link.close()
 
@@ -213,7 +235,9 @@ def run(pipe: Connection, factory: ComposerFactory) -> None:
         while True:
             while performance is None or not commands.empty():
                 command = commands.get()
-                if isinstance(command, Close):
+                if isinstance(command, Leave) and performance is not None:
+                    performance.fade_out()
+                if isinstance(command, Close | Leave):
                     return
                 if isinstance(command, Begin):
                     put_music_first()

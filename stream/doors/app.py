@@ -11,13 +11,12 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from stream import clock
-from stream.composing.pool import ComposerPool
+from stream.composing.offer import Ensemble, Offer
 from stream.doors import audio_http, metrics, pages, pcm_socket, telemetry, whep, whip
 from stream.doors.gatekeeper import Gatekeeper
 from stream.doors.problems import on_fault, on_http_exception, on_refused
 from stream.doors.signalling_limit import Allowance, SignallingLimit
 from stream.errors import Refused
-from stream.ports import ComposerFactory, OpenNoteFile, ReadAnchor
 from stream.precedence import quick_handover
 from stream.recording.recorder import Provenance, nothing_known
 from stream.sensing.mood import WindowFactory
@@ -33,28 +32,26 @@ def create_app(
     *,
     sensor_factory: SensorFactory,
     windows: Mapping[str, WindowFactory],
-    composer_factory: ComposerFactory,
-    read_anchor: ReadAnchor,
+    composers: Sequence[Offer],
     presets: Sequence[str],
     companions: Sequence[Companion] = (),
     provenance: Provenance = nothing_known,
-    open_notes: OpenNoteFile | None = None,
-    composer_modules: Sequence[str] = (),
 ) -> Starlette:
     """The application. While its lifespan runs, `app.state.sessions` is the `Sessions` registry.
 
-    `composer_factory` is pickled by name and called in another process; `sensor_factory` is called on a
-    sensing thread. `provenance` and `open_notes` are for recordings. `companions` run beside the sessions,
-    from the first request to the last. `composer_modules` are imported before composers are forked,
-    where they are forked: what they load is shared.
+    A session may choose any of `composers` and begins with the first; their factories are pickled and called
+    in other processes. `sensor_factory` is called on a sensing thread. `provenance` is for recordings.
+    `companions` run beside the sessions, from the first request to the last.
 
-    Raises ValueError when there is no anchor to begin with, or no window of the reactivity in `settings`.
+    Raises ValueError when there is no composer, no anchor to begin with, or no window of the reactivity in
+    `settings`.
     """
     if settings.reactivity and settings.reactivity not in windows:
         raise ValueError(f"The reactivity is one of {', '.join(windows)}.")
     if not (settings.default_anchor or presets):
         raise ValueError("give at least one preset, or a default anchor")
-    read_anchor(settings.default_anchor or presets[0])
+    ensemble = Ensemble(composers, settings)
+    ensemble.first.read_anchor(settings.default_anchor or presets[0])
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -69,13 +66,11 @@ def create_app(
                 duty=settings.sensing_duty,
                 hang_s=settings.sensor_hang_s,
             ),
-            ComposerPool(composer_factory, settings.warm_composers, modules=composer_modules),
+            ensemble,
             windows,
-            read_anchor,
             tuple(presets),
             encode_silence(),
             provenance,
-            open_notes,
         )
         services.sensing.start()
         await asyncio.to_thread(services.composers.start)

@@ -49,6 +49,15 @@ def _set_anchor(session: Session, message: Json) -> Json:
     return {"anchor": anchor(text, reply)}
 
 
+def _set_composer(session: Session, message: Json) -> Json:
+    name = message.get("name")
+    try:
+        reply = session.style.choose_composer(name if isinstance(name, str) else "")
+    except ValueError as error:
+        raise BadControl(str(error)) from error
+    return {"composer": session.music.composer.name, "anchor": anchor(session.style.text, reply)}
+
+
 def _another(session: Session, message: Json) -> Json:
     session.style.another()
     return {"seed": session.style.seed}
@@ -133,6 +142,7 @@ def _number(value: object, low: float, high: float, words: str) -> float:
 
 _CONTROLS: dict[str, Callable[[Session, Json], Json | None]] = {
     "anchor": _set_anchor,
+    "composer": _set_composer,
     "another": _another,
     "volume": _set_volume,
     "mute": _set_muted,

@@ -20,6 +20,8 @@ def hello(session: Session, presets: tuple[str, ...]) -> Json:
         "id": session.id,
         "presets": list(presets),
         "anchor": controls.anchor(session.style.text, session.style.anchor),
+        "composer": session.music.composer.name,
+        "composers": composers(session),
         "volume": session.music.volume,
         "muted": session.music.muted,
         "held": session.mood.held,
@@ -29,9 +31,21 @@ def hello(session: Session, presets: tuple[str, ...]) -> Json:
     }
 
 
+def composers(session: Session) -> list[Json]:
+    """Who may be chosen, for people."""
+    return [
+        {"name": one.name, "title": one.title, "licence": one.licence}
+        for one in session.style.composers.values()
+    ]
+
+
 def anchored(session: Session) -> Json:
-    """The anchor has changed, by whomever."""
-    return {"type": "anchor", "anchor": controls.anchor(session.style.text, session.style.anchor)}
+    """The anchor or the composer that reads it has changed, by whomever."""
+    return {
+        "type": "anchor",
+        "anchor": controls.anchor(session.style.text, session.style.anchor),
+        "composer": session.music.composer.name,
+    }
 
 
 def telemetry(session: Session, cuts: list[float]) -> Json:

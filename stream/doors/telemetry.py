@@ -97,10 +97,10 @@ async def _close_quietly(socket: WebSocket) -> None:
 
 async def _report(outbox: _Outbox, session: Session, sessions: Sessions) -> None:
     told = session.mood.cuts.count
-    anchor = session.style.text
+    style = (session.style.text, session.music.composer.name)
     while not session.closing:
-        if session.style.text != anchor:
-            anchor = session.style.text
+        if style != (session.style.text, session.music.composer.name):
+            style = (session.style.text, session.music.composer.name)
             outbox.post(messages.anchored(session))
         cuts = [t_s for number, t_s in session.mood.cuts.recent if number > told]
         told = session.mood.cuts.count

@@ -4,6 +4,7 @@ import { showAddresses } from "./addresses.js";
 import { Anchor } from "./anchor.js";
 import { asking } from "./ask.js";
 import { Circumplex, moodWord } from "./circumplex.js";
+import { Composers } from "./composers.js";
 import { Curve, signed } from "./curve.js";
 import { Desk } from "./desk.js";
 import { Health, playingWords } from "./health.js";
@@ -29,6 +30,9 @@ const health = new Health(byId("health"), byId("advice"));
 const send = (message) => telemetry.send(message);
 const ask = asking(send, fail);
 const anchor = new Anchor((text) => send({ type: "anchor", text }));
+const composers = new Composers(async (name) => {
+  anchor.changed((await send({ type: "composer", name })).anchor);
+}, fail);
 const sound = new Sound(ask);
 const desk = new Desk(ask, send, fail);
 const pad = new Pad(byId("pad"), byId("pad-said"), circumplex, send, fail);
@@ -82,10 +86,14 @@ telemetry.addEventListener("link", ({ detail: up }) => {
 });
 telemetry.addEventListener("hello", ({ detail }) => {
   anchor.show(detail.presets, detail.anchor);
+  composers.show(detail);
   sound.show(detail);
   desk.show(detail);
 });
-telemetry.addEventListener("anchor", ({ detail }) => anchor.changed(detail.anchor));
+telemetry.addEventListener("anchor", ({ detail }) => {
+  anchor.changed(detail.anchor);
+  composers.changed(detail.composer);
+});
 telemetry.addEventListener("refused", ({ detail }) => (refused = detail));
 telemetry.addEventListener("telemetry", ({ detail }) => {
   latest = detail;

@@ -9,6 +9,7 @@ const REFUSED = [1008, 1013];
 // What a user sets to stay, and where `hello` tells of it.
 const LASTING = {
   anchor: (asked, reply) => ({ anchor: reply.anchor }),
+  composer: ({ name }, reply) => ({ composer: name, anchor: reply.anchor }),
   volume: ({ value }) => ({ volume: value }),
   mute: ({ value }) => ({ muted: value }),
   hold: ({ value }) => ({ held: value }),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from stream.composing.host import ComposerHost, ComposerStatus
 from stream.composing.link import ComposerLink
 from stream.composing.messages import AppliedAccent, AppliedSteer, Notes
+from stream.composing.offer import Offer
 from stream.session.services import Services
 from stream.sound.egress import Egress, Tap
 
@@ -26,6 +27,8 @@ class Music:
         self._loop = loop
         self._link: ComposerLink | None = None
         self._host: ComposerHost | None = None
+        self.composer: Offer = services.composers.first
+        """Who plays, or will."""
         self.egress: Egress | None = None
         self.volume = 1.0
         self.muted = False
@@ -34,17 +37,20 @@ class Music:
         """Once only."""
         assert self.egress is None
         settings, clock = self._services.settings, self._services.clock
-        self._link = ComposerLink.create(settings.ring_samples)
+        composers = self._services.composers
+        terms = composers.terms(self.composer.name)
+        self._link = ComposerLink.create(composers.ring_samples)
         self._host = ComposerHost(
-            self._services.composers,
+            terms.pool,
             self._link,
             anchor,
             seed,
             clock,
             name=self._name,
-            start_timeout_s=settings.composer_start_timeout_s,
-            hang_s=settings.composer_hang_s,
+            start_timeout_s=terms.start_timeout_s,
+            hang_s=terms.hang_s,
             snapshot_s=settings.composer_snapshot_s,
+            ring_samples=terms.ring_samples,
         )
         self.egress = Egress(
             self._link.ring,
@@ -52,7 +58,7 @@ class Music:
             self._loop,
             name=self._name,
             bit_rate=settings.opus_bit_rate,
-            refill_samples=settings.ring_samples * 7 // 8,
+            refill_samples=terms.ring_samples * 7 // 8,
         )
         self._set_gain()
         self._host.start()
@@ -92,6 +98,15 @@ class Music:
     def set_anchor(self, anchor: str) -> None:
         if self._host is not None:
             self._host.set_anchor(anchor)
+
+    def change_composer(self, offer: Offer, anchor: str) -> None:
+        """Let another play `anchor`: it is made ready, the present one fades out, the other fades in."""
+        self.composer = offer
+        terms = self._services.composers.terms(offer.name)
+        if self._host is not None:
+            self._host.change(terms, anchor)
+        if self.egress is not None:
+            self.egress.set_refill(terms.ring_samples * 7 // 8)
 
     def set_seed(self, seed: int) -> None:
         if self._host is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from stream.recording.recorder import Look, Recorder
 from stream.session.control import Control
@@ -49,9 +50,9 @@ class Recordings:
             self._music.remove_tap(self.recorder.tap)
         if on:
             egress = play()
-            services = self._services
-            folder = Path(services.settings.record_folder)
-            recorder = Recorder(folder, self._name, self._look, services.provenance, services.open_notes)
+            folder = Path(self._services.settings.record_folder)
+            open_notes = self._music.composer.open_notes
+            recorder = Recorder(folder, self._name, self._look, self._provenance, open_notes)
             self.recorder = recorder
             self._remarks.put("recording", lambda: recorder.trouble)
             recorder.start()
@@ -61,8 +62,20 @@ class Recordings:
     def _look(self) -> Look:
         """For the recording's thread."""
         mood, style = self._control.mood, self._style
-        settings = {"anchor": {"text": style.text, **style.anchor._asdict()}, "seed": style.seed}
+        composer = self._music.composer
+        settings = {
+            "anchor": {"text": style.text, **style.anchor._asdict()},
+            "seed": style.seed,
+            "composer": {"name": composer.title, "licence": composer.licence},
+        }
         return Look(mood.affect, mood.reading, mood.cuts.count, settings)
+
+    def _provenance(self) -> Mapping[str, Any]:
+        """For the recording's thread: what the service knows, and the composer that plays as it begins."""
+        known = dict(self._services.provenance())
+        if card := self._music.composer.card:
+            known["models"] = [card, *known.get("models", [])]
+        return known
 
     def finish(self) -> None:
         """End the present recording and wait for its files. Blocks: not for the loop."""

@@ -24,7 +24,7 @@ class Remarks:
         if composer.state == "failed":
             return f"The music has stopped ({composer.error}): set the anchor again to restart it."
         if composer.state == "restarting":
-            return "The music is being restarted."
+            return f"The music is being restarted ({composer.error})."
         remark = next((words for say in self._remarks.values() if (words := say())), "")
         if remark:
             return remark

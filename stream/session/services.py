@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from stream.clock import Clock
-from stream.composing.pool import ComposerPool
-from stream.ports import OpenNoteFile, ReadAnchor
+from stream.composing.offer import Ensemble
 from stream.recording.recorder import Provenance, nothing_known
 from stream.sensing.mood import WindowFactory
 from stream.sensing.readers import SensingPool
@@ -20,17 +19,14 @@ class Services(NamedTuple):
     settings: Settings
     clock: Clock
     sensing: SensingPool
-    composers: ComposerPool
+    composers: Ensemble
     windows: Mapping[str, WindowFactory]
     """By the name of how fast they follow."""
-    read_anchor: ReadAnchor
     presets: tuple[str, ...]
     silence: bytes
     """One Opus packet of silence."""
     provenance: Provenance = nothing_known
     """For recordings."""
-    open_notes: OpenNoteFile | None = None
-    """For recordings; None: notes are not kept."""
 
     @property
     def default_anchor(self) -> str:

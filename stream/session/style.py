@@ -1,4 +1,4 @@
-"""What is to be played: the anchor and the seed, who may choose them, and the music that is told."""
+"""What is to be played and by whom: anchor, seed and composer, who may choose, and the music that is told."""
 
 from __future__ import annotations
 
@@ -18,13 +18,17 @@ class Style:
     def __init__(self, name: str, services: Services, music: Music) -> None:
         settings = services.settings
         self._name = name
-        self._read_anchor = services.read_anchor
+        self.composers = services.composers.offers
         self._music = music
         self.seed = secrets.randbits(31) if settings.seed is None else settings.seed
         self.text = services.default_anchor
         self.anchor: AnchorReply = self._read_anchor(self.text)
         self._open = not settings.default_anchor
         """Whether nobody has chosen, so that the picture may."""
+
+    def _read_anchor(self, text: str) -> AnchorReply:
+        """As the composer that plays understands it."""
+        return self._music.composer.read_anchor(text)
 
     def choose(self, text: str) -> AnchorReply:
         """Change it. Raises ValueError with a sentence when the text cannot be an anchor."""
@@ -47,6 +51,20 @@ class Style:
             log.info("session %s: anchored to what the picture asks for: %s", self._name, text)
         else:
             log.warning("session %s: the anchor written from the picture says nothing playable", self._name)
+
+    def choose_composer(self, name: str) -> AnchorReply:
+        """Let another composer play, in the same style: what it takes the anchor to mean.
+
+        Raises ValueError with a sentence when there is none of this name, or it cannot take the anchor.
+        """
+        offers = self.composers
+        if name not in offers:
+            raise ValueError(f"The composer is one of {', '.join(offers)}.")
+        if offers[name] is not self._music.composer:
+            self.anchor = offers[name].read_anchor(self.text)
+            self._music.change_composer(offers[name], self.text)
+            log.info("session %s: %s plays from now on", self._name, name)
+        return self.anchor
 
     def another(self) -> None:
         """Something else in the same style: a new seed."""

@@ -102,6 +102,10 @@ class Egress:
         """A gain in [0, 1] beside the volume, for a moment: somebody speaks. Set often, and smoothly."""
         self._playout.duck_gain = gain
 
+    def set_refill(self, samples: int) -> None:
+        """After a gap, the music starts again once so much of it is there."""
+        self._playout.refill_samples = samples
+
     def cut_off(self) -> None:
         """Mute within one block (20 ms) instead of a fade."""
         self._muted = True

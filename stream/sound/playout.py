@@ -38,7 +38,7 @@ class Playout:
     def __init__(self, source: Source, refill_samples: int) -> None:
         """After an underrun, music starts again once `refill_samples` are there."""
         self._source = source
-        self._refill_samples = max(refill_samples, PLAYOUT_SAMPLES + FADE_SAMPLES)
+        self.refill_samples = refill_samples
         self._flowing = False
         self._gain = 0.0
         self.target_gain = 1.0
@@ -73,7 +73,7 @@ class Playout:
             block = self._source.read(PLAYOUT_SAMPLES)
         elif self._flowing:
             block = self._last_of(available)
-        elif available >= self._refill_samples:
+        elif available >= max(self.refill_samples, PLAYOUT_SAMPLES + FADE_SAMPLES):
             block = self._source.read(PLAYOUT_SAMPLES)
             block[:FADE_SAMPLES] *= _RISE
             self._flowing = self.started = True
@@ -86,11 +86,12 @@ class Playout:
         return self._amplified(block), index
 
     def _last_of(self, available: int) -> Block:
-        """What is left in the ring, faded out: an underrun."""
+        """What is left in the ring, faded out: an underrun, unless the music was made to end in silence."""
         self._flowing = False
-        self.underruns += 1
         block = np.zeros((PLAYOUT_SAMPLES, CHANNELS), np.float32)
         rest = self._source.read(available)[:PLAYOUT_SAMPLES]
+        if rest.any() or not len(rest):
+            self.underruns += 1
         fade = min(FADE_SAMPLES, len(rest))
         if fade:
             rest[-fade:] *= _RISE[::-1][-fade:]

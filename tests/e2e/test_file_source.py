@@ -44,8 +44,7 @@ def app_with(companions: Sequence[Companion], settings: Settings) -> Starlette:
         settings,
         sensor_factory=scripted.BrightnessSensor,
         windows=scripted.WINDOWS,
-        composer_factory=scripted.sine_composer,
-        read_anchor=scripted.read_anchor,
+        composers=scripted.offers(),
         presets=scripted.PRESETS,
         companions=companions,
     )

@@ -116,8 +116,7 @@ def test_a_scene_switch_in_obs_is_a_cut_and_is_heard(tmp_path: Path) -> None:
                 settings,
                 sensor_factory=scripted.BrightnessSensor,
                 windows=scripted.WINDOWS,
-                composer_factory=scripted.sine_composer,
-                read_anchor=scripted.read_anchor,
+                composers=scripted.offers(),
                 presets=scripted.PRESETS,
                 companions=[obs_feed(obs_url, PASSWORD, clock.monotonic)],
             )

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from av import VideoFrame
 
-from stream.ports import SAMPLE_RATE_HZ, Affect, AnchorReply, Block, Reading, Window
+from stream.composing.offer import Offer
+from stream.ports import SAMPLE_RATE_HZ, Affect, AnchorReply, Block, ComposerFactory, Reading, Window
 
 BASE_HZ = 500.0
 
@@ -88,6 +89,21 @@ def sine_composer() -> SineComposer:
     return SineComposer()
 
 
+class HighComposer(SineComposer):
+    """The same, an octave higher."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steer(0.0, 0.0, 0)
+
+    def steer(self, valence: float, arousal: float, at_sample: int) -> None:
+        super().steer(valence + 1.0, arousal, at_sample)
+
+
+def high_composer() -> HighComposer:
+    return HighComposer()
+
+
 def hanging_composer() -> HangingComposer:
     return HangingComposer()
 
@@ -141,3 +157,11 @@ def read_anchor(text: str) -> AnchorReply:
         raise ValueError("The anchor is empty: name a preset or describe the music.")
     preset = text if text in PRESETS else ""
     return AnchorReply(preset, "", "", "", "", (text,) if preset else (), () if preset else (text,))
+
+
+def offers(factory: ComposerFactory = sine_composer) -> list[Offer]:
+    """Two to choose from: the one given, and one that is a sine too, an octave higher."""
+    return [
+        Offer("symbolic", "A sine", "free", factory, read_anchor, card={"name": "A sine", "licence": "free"}),
+        Offer("high", "A high sine", "not for sale", high_composer, read_anchor, warm=0),
+    ]

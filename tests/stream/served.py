@@ -25,8 +25,7 @@ def scripted_app(settings: Settings, composer_factory: ComposerFactory = scripte
         settings,
         sensor_factory=scripted.BrightnessSensor,
         windows=scripted.WINDOWS,
-        composer_factory=composer_factory,
-        read_anchor=scripted.read_anchor,
+        composers=scripted.offers(composer_factory),
         presets=scripted.PRESETS,
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from av import VideoFrame
 
-from stream.composing.pool import ComposerPool
+from stream.composing.offer import Ensemble
 from stream.doors import telemetry
 from stream.latest_frame import LatestFrame
 from stream.ports import Reading, WritesAnchor
@@ -47,9 +47,8 @@ def services(settings: Settings) -> Services:
         settings,
         time.monotonic,
         SensingPool(Describing, time.monotonic, threads=1, readings_hz=200.0, duty=1.0),
-        ComposerPool(scripted.sine_composer, 0),
+        Ensemble(scripted.offers(), Settings(warm_composers=0)),
         scripted.WINDOWS,
-        scripted.read_anchor,
         scripted.PRESETS,
         b"",
     )

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from composer import weights
 from stream.cli import bench
 from stream.cli.__main__ import make_command
-from stream.cli.wiring import read_anchor
+from stream.cli.music import read_anchor
 
 runner = CliRunner()
 app = make_command()

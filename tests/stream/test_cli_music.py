@@ -1,34 +1,102 @@
-"""Options of the MusicGen composer: what is refused, and what it changes about the service."""
+"""Who makes the music: which options are refused, who may be chosen, what that changes about the service."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 import typer
 
-from stream.cli import doctor
-from stream.cli.music import RING_MS, Musician, musician, read_prompt, settings_for
+from composer.remote.served import Instrument
+from composer.symbolic import SymbolicComposer
+from stream.cli import doctor, music
+from stream.cli.music import MusicGenChoice, offers, read_prompt, settings_for
+from stream.composing.offer import Ensemble, Offer
 from stream.settings import Settings
+from tests.composer import tiny
+from tests.composer.contract.conftest import serving
 from tests.stream import scripted
 
-
-def test_the_symbolic_composer_needs_nothing() -> None:
-    assert musician("symbolic", "", False, None, 3.0, 8) is None
-    assert settings_for(None, Settings()) == Settings()
+NOTHING = MusicGenChoice("", False, None, 3.0, 8)
 
 
-def test_options_without_their_composer_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def unprepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MusicGen's weights are taken for prepared: none are here."""
+
+    def prepared(model: str, *rest: Any) -> tuple[Any, str]:
+        return None, model or "default"
+
+    monkeypatch.setattr(music, "prepared", prepared)
+
+
+def test_the_shipped_composer_needs_nothing() -> None:
+    (one,) = offers([], NOTHING)
+    assert one.name == "symbolic" and "Apache-2.0" in one.licence and one.open_notes is not None
+    assert one.card["licence"] == "Apache-2.0" and one.card["files"]
+    assert settings_for([one], Settings()) == Settings()
+
+
+@pytest.mark.usefixtures("unprepared")
+@pytest.mark.parametrize(
+    ("named", "model", "names"),
+    [
+        ([], "a folder", ["symbolic", "musicgen"]),
+        (["musicgen"], "", ["musicgen", "symbolic"]),
+        (["musicgen", "symbolic"], "a folder", ["musicgen", "symbolic"]),
+        (["symbolic", "symbolic"], "", ["symbolic"]),
+    ],
+)
+def test_the_first_that_is_named_begins_and_the_shipped_one_is_always_there(
+    named: list[str], model: str, names: list[str]
+) -> None:
+    assert [one.name for one in offers(named, NOTHING._replace(model=model))] == names
+
+
+def test_what_cannot_be_had_is_refused_in_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit):
-        musician("symbolic", "facebook/musicgen-small", False, None, 3.0, 8)
-    assert "--composer musicgen" in capsys.readouterr().err
+        offers(["sibelius"], NOTHING)
+    assert "ws://HOST:PORT" in capsys.readouterr().err
     with pytest.raises(typer.Exit):
-        musician("musicgen", "", False, None, 3.0, 5)
+        offers(["musicgen"], NOTHING._replace(bits=5))
     assert "8 or 4" in capsys.readouterr().err
+    with pytest.raises(typer.Exit):
+        offers(["ws://127.0.0.1:1"], NOTHING)
+    assert "127.0.0.1:1 cannot be reached" in capsys.readouterr().err
 
 
-def test_a_model_gets_one_session_and_a_longer_ring() -> None:
-    chosen = settings_for(Musician(scripted.sine_composer, {}), Settings(port=9))
-    assert (chosen.port, chosen.max_sessions, chosen.warm_composers) == (9, 1, 0)
-    assert chosen.ring_ms == RING_MS > Settings().ring_ms
+def test_a_composer_elsewhere_is_asked_who_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    player = tiny.player()
+    instrument = Instrument("Tiny", "symbolic", "for tests", 0, lambda: SymbolicComposer(*player))
+    with serving(instrument, token="sixteen-letters-") as server:
+        url = f"ws://127.0.0.1:{server.port}"
+        there, here = offers([url], NOTHING, "sixteen-letters-")
+        assert (there.name, there.licence) == (f"127.0.0.1:{server.port}", "for tests")
+        assert there.card["name"] == "Tiny" and here.name == "symbolic"
+        assert there.read_anchor("slow piano").preset
+        with pytest.raises(typer.Exit):
+            offers([url], NOTHING)
+    assert "--composer-token" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("unprepared")
+def test_a_model_gets_one_session_a_longer_ring_and_no_spare() -> None:
+    choice = offers(["musicgen"], NOTHING)
+    assert settings_for(choice, Settings(port=9)) == Settings(port=9, max_sessions=1)
+    assert "CC-BY-NC" in choice[0].licence and choice[0].card["licence"] == choice[0].licence
+    ensemble = Ensemble([Offer("x", "", "", scripted.sine_composer, read_prompt), *choice], Settings())
+    assert ensemble.first.name == "x"
+    assert ensemble.terms("x").ring_samples == Settings().ring_samples
+    assert ensemble.terms("musicgen").ring_samples == ensemble.ring_samples > Settings().ring_samples
+    assert ensemble.terms("musicgen").start_timeout_s > ensemble.terms("x").start_timeout_s
+    assert choice[0].warm == 0
+
+
+def test_an_ensemble_needs_somebody_and_everybody_a_name_of_his_own() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        Ensemble([], Settings())
+    with pytest.raises(ValueError, match="name"):
+        Ensemble([*scripted.offers(), *scripted.offers()], Settings())
 
 
 def test_a_prompt_is_heard_whole() -> None:

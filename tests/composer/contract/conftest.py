@@ -47,9 +47,9 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Parts:
 
 
 @contextmanager
-def serving(instrument: Instrument, token: str = "") -> Iterator[ComposerServer]:
+def serving(instrument: Instrument, token: str = "", port: int = 0) -> Iterator[ComposerServer]:
     """A composer behind a socket of this machine while the block runs."""
-    server = ComposerServer(lambda: instrument, "127.0.0.1", 0, token=token)
+    server = ComposerServer(lambda: instrument, "127.0.0.1", port, token=token)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

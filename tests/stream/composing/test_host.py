@@ -18,6 +18,7 @@ from stream.composing.messages import (
     AppliedSteer,
     Begin,
     Failed,
+    Leave,
     Notes,
     Playing,
     Prime,
@@ -25,6 +26,7 @@ from stream.composing.messages import (
     Ready,
     Snapshot,
 )
+from stream.composing.offer import Terms
 
 WAIT_S = 10.0
 """Only reached by a failing test."""
@@ -239,3 +241,79 @@ def test_steering_is_seen_by_whoever_plays(stage: Any) -> None:
     host.steer(0.25, -0.75)
     assert guest.affect == (0.25, -0.75)
     guest.close()
+
+
+def test_another_composer_is_made_ready_while_the_present_one_plays_on(stage: Any) -> None:
+    host, pool, _ = stage
+    first = pool.nth(1)
+    begun(first)
+    eventually(lambda: host.status.state == "playing")
+    first.says(Snapshot(960, b"of the first"))
+    others = Pool()
+    host.change(Terms(others, WAIT_S, WAIT_S, 960), "brass")  # type: ignore[arg-type]
+    second = others.nth(1)
+    host.accent()
+    assert first.hears() == Accent(), "it plays on"
+    assert host.status.state == "playing" and not first.ended.is_set()
+    second.says(Ready())
+    assert first.hears() == Leave()
+    first.exit_code = 0
+    begin = second.hears()
+    assert (begin.anchor, begin.seed, begin.state, begin.ring_samples) == ("brass", 7, None, 960)
+    second.says(Playing())
+    eventually(lambda: host.status == ("playing", 0, ""))
+    assert first.ended.is_set() and len(pool.workers) == 1
+    # Lost later, it is the new one's pool that gives the next.
+    second.exit_code = 1
+    assert begun(others.nth(2)).anchor == "brass"
+
+
+def test_whoever_was_not_wanted_in_the_end_never_plays(stage: Any) -> None:
+    host, pool, _ = stage
+    first = pool.nth(1)
+    begun(first)
+    others, again = Pool(), Pool()
+    host.change(Terms(others, WAIT_S, WAIT_S, 960), "brass")  # type: ignore[arg-type]
+    second = others.nth(1)
+    host.change(Terms(again, WAIT_S, WAIT_S, 960), "choir")  # type: ignore[arg-type]
+    third = again.nth(1)
+    assert second.ended.wait(WAIT_S)
+    third.says(Ready())
+    assert first.hears() == Leave()
+    first.exit_code = 0
+    assert third.hears().anchor == "choir"
+
+
+def test_another_composer_takes_over_from_one_that_was_given_up(stage: Any) -> None:
+    host, pool, _ = stage
+    for number in range(1, 6):
+        pool.nth(number).exit_code = 3
+    eventually(lambda: host.status.state == "failed")
+    others = Pool()
+    host.change(Terms(others, WAIT_S, WAIT_S, 960), "brass")  # type: ignore[arg-type]
+    assert begun(others.nth(1)).anchor == "brass"
+    eventually(lambda: host.status.state == "playing")
+
+
+def test_one_that_cannot_be_started_is_told_of(stage: Any) -> None:
+    host, pool, _ = stage
+    first = pool.nth(1)
+    begun(first)
+    others = Pool()
+    host.change(Terms(others, WAIT_S, WAIT_S, 960), "brass")  # type: ignore[arg-type]
+    others.nth(1).says(Failed("WeightsError: none are here"))
+    others.nth(1).exit_code = 1
+    assert first.hears() == Leave()
+    first.exit_code = 0
+    eventually(lambda: host.status.restarts >= 1)
+    assert begun(others.nth(2)).anchor == "brass"
+
+
+def test_closing_ends_whoever_was_to_follow(stage: Any) -> None:
+    host, pool, _ = stage
+    begun(pool.nth(1))
+    others = Pool()
+    host.change(Terms(others, WAIT_S, WAIT_S, 960), "brass")  # type: ignore[arg-type]
+    second = others.nth(1)
+    host.close()
+    assert second.ended.is_set() and pool.nth(1).ended.is_set()

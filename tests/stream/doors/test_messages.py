@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.composing.pool import ComposerPool
+from stream.composing.offer import Ensemble
 from stream.doors import messages
 from stream.ports import Reading
 from stream.sensing.readers import SensingPool
@@ -27,9 +27,8 @@ def with_session(work: Callable[[Session], None]) -> None:
             Settings(),
             time.monotonic,
             SensingPool(scripted.BrightnessSensor, time.monotonic, threads=1, readings_hz=8.0, duty=0.5),
-            ComposerPool(scripted.sine_composer, 0),
+            Ensemble(scripted.offers(), Settings(warm_composers=0)),
             scripted.WINDOWS,
-            scripted.read_anchor,
             scripted.PRESETS,
             b"",
         )
@@ -56,6 +55,11 @@ def test_hello_says_how_things_are() -> None:
                 "understood": ("slow piano",),
                 "ignored": (),
             },
+            "composer": "symbolic",
+            "composers": [
+                {"name": "symbolic", "title": "A sine", "licence": "free"},
+                {"name": "high", "title": "A high sine", "licence": "not for sale"},
+            ],
             "volume": 1.0,
             "muted": False,
             "held": False,
@@ -101,6 +105,10 @@ def test_controls_do_what_they_say() -> None:
         assert session.style.seed != before and session.style.text == "bright strings"
         assert say(type="mute", value=False)["type"] == "ok" and not session.music.muted
         assert say(type="panic") == {"type": "ok", "to": "panic"} and session.music.muted
+        ok = say(type="composer", name="high")
+        assert (ok["type"], ok["composer"], ok["anchor"]["preset"]) == ("ok", "high", "bright strings")
+        assert session.music.composer.name == "high"
+        assert messages.anchored(session)["composer"] == "high"
         assert say(type="reactivity", value="calm")["type"] == "ok"
         assert session.mood.reactivity == "calm"
 
@@ -164,6 +172,9 @@ def test_ducking_hears_only_the_chosen_voice() -> None:
         ('{"type": "record", "value": "on"}', "record"),
         ('{"type": "voice"}', "voice"),
         ('{"type": "voice", "level_db": 3}', "voice"),
+        ('{"type": "composer"}', "composer"),
+        ('{"type": "composer", "name": ["symbolic"]}', "composer"),
+        ('{"type": "composer", "name": "sibelius"}', "composer"),
         ('{"type": "anchor"}', "anchor"),
         ('{"type": "anchor", "text": "  "}', "anchor"),
         (json.dumps({"type": "anchor", "text": "x" * 2001}), "anchor"),

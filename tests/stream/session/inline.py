@@ -64,9 +64,8 @@ class InlineHost:
 
     def _begin(self, state: bytes | None) -> None:
         self._composer = SineComposer()
-        begin = Begin(
-            self._link.name, self._link.ring.capacity, self._anchor, self._seed, state, 0, float("inf")
-        )
+        room = self._link.ring.capacity
+        begin = Begin(self._link.name, room, self._anchor, self._seed, state, 0, float("inf"), room)
         self._performance = worker._Performance(self._composer, begin, self._reports)  # type: ignore[arg-type]
         self.status = ComposerStatus("playing", self.status.restarts, "")
 

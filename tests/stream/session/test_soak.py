@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from av import VideoFrame
 
+from stream.composing.offer import Ensemble
 from stream.ports import SAMPLE_RATE_HZ
 from stream.session import music
 from stream.session.services import Services
@@ -216,9 +217,8 @@ async def soak(counts: list[Count], ears: list[Ear]) -> None:
         Settings(idle_end_s=1.0, video_gone_s=2.0, control_hz=20.0, default_anchor=scripted.PRESETS[0]),
         loop.time,
         sensing,  # type: ignore[arg-type]
-        None,  # type: ignore[arg-type]
+        Ensemble(scripted.offers(), Settings(warm_composers=0)),
         scripted.WINDOWS,
-        scripted.read_anchor,
         scripted.PRESETS,
         b"",
     )

@@ -95,6 +95,17 @@ def test_an_underrun_is_counted_once_and_faded_both_ways() -> None:
     assert abs(first[0, 0]) < 0.01 and np.abs(first[FADE_SAMPLES:]).max() > 0.8
 
 
+def test_music_that_was_made_to_end_in_silence_is_no_underrun() -> None:
+    feed = Feed()
+    playout = opened(feed)
+    feed.put(tone(0, 2 * PLAYOUT_SAMPLES))
+    feed.put(np.zeros((PLAYOUT_SAMPLES + FADE_SAMPLES, 2), np.float32))
+    before = playout.underruns
+    for _ in range(8):
+        playout.next_block()
+    assert (playout.underruns, playout.state) == (before, "silent")
+
+
 def test_music_waits_for_the_refill_after_an_underrun() -> None:
     feed = Feed()
     playout = Playout(feed, 1920)
