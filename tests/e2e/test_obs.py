@@ -193,8 +193,7 @@ def test_obs_that_is_closed_and_opened_again_is_found_again(tmp_path: Path) -> N
                 settings,
                 sensor_factory=scripted.BrightnessSensor,
                 windows=scripted.WINDOWS,
-                composer_factory=scripted.sine_composer,
-                read_anchor=scripted.read_anchor,
+                composers=scripted.offers(),
                 presets=scripted.PRESETS,
                 companions=[obs_feed(obs_url, PASSWORD, clock.monotonic)],
             )
