@@ -1,6 +1,6 @@
 """MusicGen in real time? Our loop beside transformers' `generate()` and audiocraft, in one run.
 
-    python -m bench.musicgen --json                # random weights in MusicGen-small's geometry: some minutes
+    python -m bench.musicgen --json                # random weights in MusicGen-small's geometry: 5 minutes
     python -m bench.musicgen --model DIR --json    # weights of your own
     python -m bench.musicgen --tiny --json         # the machinery only, in seconds
 
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import importlib.util
 import json
 import sys
 import time
@@ -22,18 +21,21 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from bench.musicgen_stock import TEXT_TOKENS, audiocraft, stock
 from bench.report import machine
 from composer.musicgen.assembly import CPU_WINDOWS, Parts
 from composer.musicgen.codec import CodecStream
+from composer.musicgen.codec_thread import CodecThread
 from composer.musicgen.engine import MusicGenComposer
 from composer.musicgen.geometry import FRAME_RATE_HZ, FRAME_SAMPLES, Geometry, Manner
 from composer.musicgen.loading import Options, decoder_arrays, find, geometry_of, load_model
 from composer.musicgen.onnx_graph import graph
 from composer.musicgen.onnx_stepper import OnnxStepper, host_weights
+from composer.musicgen.spans import Spans, measure
 from composer.musicgen.stepper import Array, Stepper
 from composer.musicgen.token_stream import rows_for
 
-TEXT_TOKENS = 24
+SPAN_STEPS = 60
 REAL_TIME_MS = 1000.0 / FRAME_RATE_HZ
 
 
@@ -45,6 +47,9 @@ class Timed(NamedTuple):
     """The frames in which the lanes changed over."""
     step_ms: float
     codec_ms: float
+    """Of the codec's own thread, beside the next step."""
+    waited_ms: float
+    """How long the loop waited for that thread, of a frame."""
 
     @property
     def factor(self) -> float:
@@ -91,21 +96,33 @@ def random_model(tiny: bool) -> Any:
     return model.eval().requires_grad_(False)
 
 
-def ours(model: Any, guidance: float, bits: int, threads: int, frames: int) -> Timed:
+def ours(model: Any, spans: Spans, guidance: float, bits: int, threads: int, frames: int) -> Timed:
     """Play `frames` frames and time those after the first change of lanes is prepared."""
     geometry = geometry_of(model)
     manner = Manner(guidance=guidance)
-    arrays = decoder_arrays(model)
-    rows = rows_for(manner)
-    made = graph(arrays, geometry, rows, CPU_WINDOWS.length, bits, exact=False).SerializeToString()
-    stepper = OnnxStepper(made, host_weights(arrays, geometry), geometry, rows, CPU_WINDOWS.length, threads)
-    del made
+    stepper = _stepper(model, geometry, rows_for(manner), bits, threads, spans)
     return play(model, stepper, geometry, manner, frames)
+
+
+def _stepper(
+    model: Any, geometry: Geometry, rows: int, bits: int, threads: int, spans: Spans | None
+) -> OnnxStepper:
+    arrays, length = decoder_arrays(model), CPU_WINDOWS.length
+    made = graph(arrays, geometry, rows, length, bits, exact=False, spans=spans).SerializeToString()
+    return OnnxStepper(made, host_weights(arrays, geometry), geometry, rows, length, threads)
+
+
+def spans_of(model: Any, threads: int) -> Spans:
+    """As the first start does, on fewer steps: what is clipped costs no time."""
+    geometry = geometry_of(model)
+    stepper = _stepper(model, geometry, 2, 8, threads, None)
+    return measure(stepper, geometry, [_Text(geometry.width).encode("")], SPAN_STEPS)
 
 
 def play(model: Any, stepper: Stepper, geometry: Geometry, manner: Manner, frames: int) -> Timed:
     clocked = _Clocked(stepper)
-    codec = _ClockedCodec(model.audio_encoder)
+    stream = _ClockedCodec(model.audio_encoder)
+    codec = _ClockedThread(stream)
     text: Any = _Text(geometry.width)
     composer = MusicGenComposer(
         Parts("bench", "", geometry, CPU_WINDOWS, manner, text, clocked, codec, None, "", text_follows=False)
@@ -118,14 +135,15 @@ def play(model: Any, stepper: Stepper, geometry: Geometry, manner: Manner, frame
         times.append(1000.0 * (time.perf_counter() - began))
     first = CPU_WINDOWS.stride
     taken = np.array(times[first:], np.float32)
-    # The frame of index f makes step f + 7; a lane is told its texts, and takes over, in these.
-    steps = np.arange(first, frames) + 7
+    # The frame of index f makes step f + 8; a lane is told its texts, and takes over, in these.
+    steps = np.arange(first, frames) + 8
     changes = ((steps - CPU_WINDOWS.overlap) % CPU_WINDOWS.stride == 0) & (steps >= CPU_WINDOWS.length)
     per_frame = len(taken)
     return Timed(
         taken,
         taken[changes],
         float(np.sum(clocked.times[-per_frame:])) / per_frame,
+        float(np.sum(stream.times[-per_frame:])) / per_frame,
         float(np.sum(codec.times[-per_frame:])) / per_frame,
     )
 
@@ -158,26 +176,16 @@ class _ClockedCodec(CodecStream):
         return samples
 
 
-def stock(model: Any, guidance: float, tokens: int) -> float:
-    """The best factor of three runs of transformers' generate(), text encoding and codec included.
+class _ClockedThread(CodecThread):
+    def __init__(self, codec: CodecStream) -> None:
+        super().__init__(codec)
+        self.times: list[float] = []
 
-    The best, where ours is a mean: whatever else the machine did is not held against them.
-    """
-    return max(_stock_once(model, guidance, tokens) for _ in range(3))
-
-
-def _stock_once(model: Any, guidance: float, tokens: int) -> float:
-    ids = torch.ones((1, TEXT_TOKENS), dtype=torch.long)
-    began = time.perf_counter()
-    out = model.generate(
-        input_ids=ids,
-        attention_mask=torch.ones_like(ids),
-        do_sample=True,
-        top_k=250,
-        guidance_scale=guidance if guidance > 1.0 else None,
-        max_new_tokens=tokens,
-    )
-    return float(out.shape[-1] / 32_000 / (time.perf_counter() - began))
+    def exchange(self, codes: Any) -> Any:
+        began = time.perf_counter()
+        samples = super().exchange(codes)
+        self.times.append(1000.0 * (time.perf_counter() - began))
+        return samples
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
@@ -190,13 +198,16 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
-    plain = ours(model, 1.0, 8, options.threads, options.frames)
+    spans = spans_of(model, options.threads)
+    plain = ours(model, spans, 1.0, 8, options.threads, options.frames)
     say(f"8 bits, no guidance: {plain.factor:.2f}x")
-    guided = ours(model, 3.0, 8, options.threads, options.frames)
+    guided = ours(model, spans, 3.0, 8, options.threads, options.frames)
     say(f"8 bits, guidance 3: {guided.factor:.2f}x")
-    few = min(options.frames, 2 * CPU_WINDOWS.stride)
-    four, four_guided = (ours(model, guidance, 4, options.threads, few).factor for guidance in (1.0, 3.0))
-    one_thread = ours(model, 1.0, 8, 1, few).factor
+    few = min(options.frames, CPU_WINDOWS.stride + 100)
+    four, four_guided = (
+        ours(model, spans, guidance, 4, options.threads, few).factor for guidance in (1.0, 3.0)
+    )
+    one_thread = ours(model, spans, 1.0, 8, 1, few).factor
     say(f"4 bits: {four:.2f}x, guided {four_guided:.2f}x; 8 bits on one thread {one_thread:.2f}x")
     gc.collect()
     torch.set_num_threads(options.threads)
@@ -206,11 +217,12 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     bf16, bf16_guided = (stock(model, guidance, options.stock_tokens) for guidance in (1.0, 3.0))
     say(f"generate() bf16: {bf16:.3f}x, guided {bf16_guided:.3f}x")
     best, best_guided = max(fp32, bf16), max(fp32_guided, bf16_guided)
-    here = importlib.util.find_spec("audiocraft") is not None
+    audio, how = audiocraft(min(60, options.stock_tokens), options.threads, options.tiny)
+    say(f"audiocraft, guided: {f'{audio:.3f}x' if audio else how}")
     return {
         "machine": machine(),
         "weights": options.model or ("random, tiny" if options.tiny else "random, MusicGen-small's geometry"),
-        "backend": "onnxruntime, 8 bits",
+        "backend": "onnxruntime, weights and caches in 8 bits, the codec on a thread of its own",
         "threads": options.threads,
         "frames_timed": len(plain.frames),
         "realtime_factor": round(plain.factor, 3),
@@ -225,9 +237,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "transformers_tokens": options.stock_tokens,
         "ratio_vs_transformers": round(plain.factor / best, 2),
         "ratio_vs_transformers_guided": round(guided.factor / best_guided, 2),
-        "ratio_vs_audiocraft": None,
-        "audiocraft": "not measured: it needs its own environment"
-        + ("" if here else ", and is not in this one"),
+        "ratio_vs_audiocraft": round(guided.factor / audio, 2) if audio else None,
+        "audiocraft": how,
+        "audiocraft_guided": round(audio, 4) if audio else None,
         "frame_ms_median": round(float(np.median(plain.frames)), 2),
         "step_ms_median": round(float(np.median(plain.frames)), 2),
         "step_ms_p99": round(float(np.percentile(plain.frames, 99)), 2),
@@ -236,7 +248,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "guided_step_ms_p99": round(float(np.percentile(guided.frames, 99)), 2),
         "decoder_ms_mean": round(plain.step_ms, 2),
         "codec_ms_mean": round(plain.codec_ms, 2),
-        "rest_ms_mean": round(float(plain.frames.mean()) - plain.step_ms - plain.codec_ms, 2),
+        "codec_waited_ms_mean": round(plain.waited_ms, 2),
+        "rest_ms_mean": round(float(plain.frames.mean()) - plain.step_ms - plain.waited_ms, 2),
     }
 
 
@@ -245,10 +258,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument("--model", default="", help="folder or hub id of weights; default: random ones")
     parser.add_argument("--tiny", action="store_true", help="a tiny random model: the machinery only")
-    parser.add_argument(
-        "--frames", type=int, default=1100, help="frames played a configuration (50 a second)"
-    )
-    parser.add_argument("--stock-tokens", type=int, default=150, help="tokens generate() makes")
+    parser.add_argument("--frames", type=int, default=800, help="frames played a configuration (50 a second)")
+    parser.add_argument("--stock-tokens", type=int, default=100, help="tokens generate() makes")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, help="write the object here too")
     options = parser.parse_args()

@@ -12,6 +12,7 @@ import numpy as np
 from composer.errors import WeightsError
 from composer.musicgen import adapter_files, directions, loading
 from composer.musicgen.codec import CodecStream
+from composer.musicgen.codec_thread import CodecThread
 from composer.musicgen.geometry import Geometry, Manner
 from composer.musicgen.loading import Options
 from composer.musicgen.steering import Steering
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 CPU_WINDOWS = Windows(500, 250)
 GPU_WINDOWS = Windows(1000, 400)
 """A GPU does not feel a longer past; the positions were trained to 1503."""
+_MEASURED = ("music", "energetic electronic dance music with heavy drums", "calm solo piano")
+"""Texts under which the reach of keys and values is measured: far from each other."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Parts:
     manner: Manner
     text: TextEncoder
     stepper: Stepper
-    codec: CodecStream
+    codec: CodecThread
     steering: Steering | None
     steered_by: str
     text_follows: bool
@@ -55,10 +58,10 @@ def assemble(options: Options) -> Parts:
     model = loading.load_model(checkpoint)
     geometry = loading.geometry_of(model)
     text = TextEncoder(loading.load_tokenizer(checkpoint), model)
-    codec = CodecStream(model.audio_encoder)
+    codec = CodecThread(CodecStream(model.audio_encoder))
     backend = _backend(options)
     windows = CPU_WINDOWS if backend == "onnx" or not _has_gpu() else GPU_WINDOWS
-    stepper = _stepper(options, backend, checkpoint, model, geometry, windows)
+    stepper = _stepper(options, backend, checkpoint, model, text, geometry, windows)
     steering: Steering
     if options.adapter is not None:
         steering, steered_by = adapter_files.read(options.adapter, checkpoint.digest, geometry), "adapter"
@@ -108,6 +111,7 @@ def _stepper(
     backend: str,
     checkpoint: loading.Checkpoint,
     model: Any,
+    text: TextEncoder,
     geometry: Geometry,
     windows: Windows,
 ) -> Stepper:
@@ -130,6 +134,7 @@ def _stepper(
         loading.kept_beside(checkpoint),
         checkpoint.digest,
         lambda: loading.decoder_arrays(model),
+        lambda: [text.encode(words) for words in _MEASURED],
         geometry,
         rows,
         windows.length,

@@ -37,11 +37,18 @@ def _product(weight: Tensor, x: Tensor) -> Tensor:
     return torch.mm(weight, x)
 
 
+def _inside(module: Any) -> Any:
+    """torch's own convolution: transformers wraps it once, audiocraft twice."""
+    while not isinstance(module, nn.Conv1d | nn.ConvTranspose1d):
+        module = module.conv if hasattr(module, "conv") else module.convtr
+    return module
+
+
 class _Convolution:
     """A centred convolution of stride 1. Its first inputs are reflected to the left, as in the whole."""
 
     def __init__(self, module: Any) -> None:
-        convolution = module.conv
+        convolution = _inside(module)
         weight = convolution.weight.detach()
         self.weight, self.bias = weight.flatten(1).clone(), convolution.bias.detach()[:, None].clone()
         self.dilation, self.taps = int(convolution.dilation[0]), weight.shape[2]
@@ -83,7 +90,7 @@ class _Upsampling:
     """A transposed convolution whose kernel is twice its stride: one input's end meets the next's start."""
 
     def __init__(self, module: Any) -> None:
-        convolution = module.conv
+        convolution = _inside(module)
         weight = convolution.weight.detach()  # (in, out, kernel)
         self.stride = int(convolution.stride[0])
         if weight.shape[2] != 2 * self.stride:
@@ -191,30 +198,33 @@ class _Residual:
 _Kept = _Convolution | _Upsampling | _Recurrence | _Residual
 
 
+_KINDS: dict[str, Callable[[Any], _Kept]] = {
+    "EncodecConv1d": _Convolution,
+    "EncodecConvTranspose1d": _Upsampling,
+    "EncodecLSTM": _Recurrence,
+    "EncodecResnetBlock": _Residual,
+    "StreamableConv1d": _Convolution,
+    "StreamableConvTranspose1d": _Upsampling,
+    "StreamableLSTM": _Recurrence,
+    "SEANetResnetBlock": _Residual,
+}
+"""transformers' names, then audiocraft's."""
+
+
 class CodecStream:
-    """One stream through an `EncodecModel`'s decoder. The model is read, not kept.
+    """One stream through the decoder of an `EncodecModel`, transformers' or audiocraft's; read, not kept.
 
     Raises WeightsError for an EnCodec that is built otherwise (causal, stereo, another rate or norm).
     """
 
     def __init__(self, model: Any) -> None:
-        config = model.config
-        if config.use_causal_conv or config.norm_type != "weight_norm" or config.audio_channels != 1:
-            raise WeightsError("This EnCodec is not the mono 32 kHz one that MusicGen was trained with.")
-        if config.sampling_rate != 32_000 or config.hop_length != 640:
-            raise WeightsError("MusicGen's EnCodec has 32 kHz and 640 samples a frame: this one has not.")
-        self._tables = torch.stack([layer.codebook.embed.detach() for layer in model.quantizer.layers])
+        tables, layers = _of_transformers(model) if hasattr(model, "config") else _of_audiocraft(model)
+        self._tables = torch.stack([table.detach() for table in tables])
         self._stages: list[_Kept | None] = []
-        kinds: dict[str, Callable[[Any], _Kept]] = {
-            "EncodecConv1d": _Convolution,
-            "EncodecConvTranspose1d": _Upsampling,
-            "EncodecLSTM": _Recurrence,
-            "EncodecResnetBlock": _Residual,
-        }
-        for layer in model.decoder.layers:
+        for layer in layers:
             if isinstance(layer, nn.ELU):
                 self._stages.append(None)
-            elif (kind := kinds.get(type(layer).__name__)) is not None:
+            elif (kind := _KINDS.get(type(layer).__name__)) is not None:
                 self._stages.append(kind(layer))
             else:
                 raise WeightsError(f"This EnCodec has a layer we do not know: {type(layer).__name__}.")
@@ -254,3 +264,29 @@ class CodecStream:
 
 def _under(prefix: str, kept: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name[len(prefix) :]: value for name, value in kept.items() if name.startswith(prefix)}
+
+
+def _of_transformers(model: Any) -> tuple[list[Tensor], list[Any]]:
+    """Codebooks and decoder layers."""
+    config = model.config
+    if config.norm_type != "weight_norm":
+        raise WeightsError("This EnCodec is not the one that MusicGen was trained with.")
+    _check(config.use_causal_conv, config.audio_channels, config.sampling_rate, config.hop_length)
+    return [layer.codebook.embed for layer in model.quantizer.layers], list(model.decoder.layers)
+
+
+def _of_audiocraft(model: Any) -> tuple[list[Tensor], list[Any]]:
+    hop = int(model.sample_rate / model.frame_rate)
+    _check(model.causal, model.channels, model.sample_rate, hop)
+    books = [layer._codebook.embed for layer in model.quantizer.vq.layers]
+    with torch.no_grad():
+        # Its weight norm is of torch's old kind: weights are as they should be once they have been used.
+        model.decoder(torch.zeros(1, books[0].shape[1], 16))
+    return books, list(model.decoder.model)
+
+
+def _check(causal: bool, channels: int, rate: int, hop: int) -> None:
+    if causal or channels != 1:
+        raise WeightsError("This EnCodec is not the mono 32 kHz one that MusicGen was trained with.")
+    if (rate, hop) != (32_000, 640):
+        raise WeightsError("MusicGen's EnCodec has 32 kHz and 640 samples a frame: this one has not.")

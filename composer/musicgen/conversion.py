@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import onnx
 from safetensors.numpy import load_file, save_file
 
 from composer.musicgen.geometry import Geometry
 from composer.musicgen.loading import read_card, sha256, write_card
+from composer.musicgen.onnx_graph import graph
 from composer.musicgen.onnx_stepper import OnnxStepper, host_weights
-from composer.musicgen.stepper import Arrays
+from composer.musicgen.spans import Spans, TextStates, measure
+from composer.musicgen.stepper import Array, Arrays
 
 log = logging.getLogger(__name__)
 
-_VERSION = 1
+_VERSION = 2
 
 
 def converted(
     folder: Path,
     digest: str,
     decoder: Callable[[], Arrays],
+    texts: TextStates,
     geometry: Geometry,
     rows: int,
     capacity: int,
@@ -31,7 +35,7 @@ def converted(
 ) -> OnnxStepper:
     """A stepper on the graph in `folder`, written now if it is missing, damaged or made from other weights.
 
-    `digest` names the weights that `decoder()` would hand out.
+    `digest` names the weights `decoder()` would hand out; under `texts()` the caches' spans are measured.
     """
     stem = f"step-{bits}bit-{rows}x{capacity}"
     model, card = folder / f"{stem}.onnx", folder / f"{stem}.json"
@@ -49,7 +53,7 @@ def converted(
     )
     if not whole:
         log.warning("writing the processor's graph to %s: a minute, once", model)
-        _write(model, host, decoder(), geometry, rows, capacity, bits)
+        _write(model, host, decoder(), texts(), geometry, rows, capacity, bits)
         made = [path for path in (model, host, model.with_suffix(".weights")) if path.is_file()]
         files = {path.name: sha256(path) for path in made}
         write_card(card, {**wanted, "files": files})
@@ -57,18 +61,33 @@ def converted(
 
 
 def _write(
-    model: Path, host: Path, decoder: Arrays, geometry: Geometry, rows: int, capacity: int, bits: int
+    model: Path,
+    host: Path,
+    decoder: Arrays,
+    texts: Sequence[Array],
+    geometry: Geometry,
+    rows: int,
+    capacity: int,
+    bits: int,
 ) -> None:
-    import onnx
+    host_arrays = host_weights(decoder, geometry)
 
-    from composer.musicgen.onnx_graph import graph
+    def save(path: Path, spans: Spans | None) -> None:
+        made = graph(decoder, geometry, rows, capacity, bits, exact=False, spans=spans)
+        part, weights = path.with_suffix(".part"), path.with_suffix(".weights")
+        weights.unlink(missing_ok=True)
+        # Large weights do not fit one protobuf message: a file of their own, which the graph names.
+        large = made.ByteSize() > 1 << 30
+        onnx.save(made, part, save_as_external_data=large, location=weights.name)
+        part.replace(path)
 
-    made = graph(decoder, geometry, rows, capacity, bits, exact=False)
-    part = model.with_suffix(".part")
-    weights = model.with_suffix(".weights")
-    weights.unlink(missing_ok=True)
-    # Large weights do not fit one protobuf message: they lie in a file of their own, which the graph names.
-    large = made.ByteSize() > 1 << 30
-    onnx.save(made, part, save_as_external_data=large, location=weights.name)
-    part.replace(model)
-    save_file(host_weights(decoder, geometry), host)
+    rough = model.with_name(f"rough-{model.name}")
+    try:
+        save(rough, None)
+        stepper = OnnxStepper(rough, host_arrays, geometry, rows, capacity, threads=2)
+        spans = measure(stepper, geometry, texts, capacity)
+    finally:
+        for path in (rough, rough.with_suffix(".weights"), rough.with_suffix(".part")):
+            path.unlink(missing_ok=True)
+    save(model, spans)
+    save_file(host_arrays, host)

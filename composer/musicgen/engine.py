@@ -44,8 +44,9 @@ QUICK_STEPS = 50
 """A second of tokens is what a successor in a hurry reads."""
 _MOOD_STEPS = 100
 """Affect of the last two seconds decides a window's texts."""
-_STEPS_AHEAD = 8
-"""The frame that is handed out was begun this many steps ago: three of delay, four of look-ahead."""
+_STEPS_AHEAD = 9
+"""The frame that is handed out was begun this many steps ago: three of delay, four of look-ahead, and one
+that the codec has for itself."""
 _CODEC_LEAD = 237
 """Samples of a frame that the codec's look-ahead (2402 of 5 x 640) has decided before: at 48 kHz."""
 
@@ -53,9 +54,9 @@ _CODEC_LEAD = 237
 class MusicGenComposer:
     """One endless piece. See the module for its clock."""
 
-    latency_samples = _CODEC_LEAD + DELAY_SAMPLES + LIMITER_SAMPLES
-    """A step chooses the last codebook of the frame it completes, which the codec begins to play at once: 8
-    ms. The first codebook, which says most, is of a frame that comes three frames later: 68 ms."""
+    latency_samples = FRAME_SAMPLES + _CODEC_LEAD + DELAY_SAMPLES + LIMITER_SAMPLES
+    """A step chooses the last codebook of the frame it completes, which the codec decodes during the next
+    step: 28 ms. The first codebook, which says most, is of a frame that comes three frames later: 88 ms."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -175,7 +176,7 @@ class MusicGenComposer:
         self._past.append(self._affect)
         residuals = self._steering.step(*self._affect) if self._steering is not None else None
         if (codes := tokens.step(residuals)) is not None:
-            self._mono = np.concatenate([self._mono, self._parts.codec.push(codes[None])])
+            self._mono = np.concatenate([self._mono, self._parts.codec.exchange(codes[None])])
 
     def _texts(self) -> list[WeightedText]:
         """What to listen to under the affect of late."""

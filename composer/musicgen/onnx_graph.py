@@ -6,7 +6,8 @@ row's length; `residuals` (shallow, D); `text_bias` (R, 1, 1, S); per layer the 
 `text_values_i` (R, H, S, d). Output: `logits` (R, 1, K V).
 
 Self-attention is GroupQueryAttention, which writes the new key and value into the cache where they belong and
-lets every row be of another length. Matrices are MatMulNBits, or MatMul for 32 bits (the tests' yardstick).
+lets every row be of another length. Given `spans` the caches are int8 with a scale per channel. Matrices are
+MatMulNBits, or MatMul for 32 bits (the tests' yardstick).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from composer.musicgen.geometry import Geometry
 from composer.musicgen.quantize import BLOCK, quantize
+from composer.musicgen.spans import Spans, scale
 from composer.musicgen.stepper import Array, Arrays
 
 DOMAIN = "com.microsoft"
@@ -60,16 +62,25 @@ class _Writer:
 
 
 def graph(
-    weights: Arrays, geometry: Geometry, rows: int, capacity: int, bits: int, exact: bool
+    weights: Arrays,
+    geometry: Geometry,
+    rows: int,
+    capacity: int,
+    bits: int,
+    exact: bool,
+    spans: Spans | None = None,
 ) -> ModelProto:
-    """The model of one step. `exact` keeps activations in float32 where `bits` is not 32."""
+    """The model of one step. `exact` keeps activations in float32 where `bits` is not 32.
+
+    Without `spans` the caches are float32.
+    """
     g = geometry
     w = _Writer(bits, exact)
     h = "start"
     split = w.constant("split", np.array([rows, 1, g.heads, g.head_width], np.int64))
     joined = w.constant("joined", np.array([rows, 1, g.width], np.int64))
     thirds = w.constant("thirds", np.array([g.width] * 3, np.int64))
-    scale = w.constant("scale", np.array(g.head_width**-0.5, np.float32))
+    softness = w.constant("scale", np.array(g.head_width**-0.5, np.float32))
     index = [w.constant(f"index_{i}", np.array(i, np.int64)) for i in range(g.shallow)]
     outputs = []
     for i in range(g.layers):
@@ -84,6 +95,14 @@ def graph(
         w.nodes.append(helper.make_node("Split", [qkv, thirds], [f"{p}_q", f"{p}_k", f"{p}_v"], axis=2))
         heard = [f"{p}_heard", f"new_keys_{i}", f"new_values_{i}"]
         past = [f"{p}_q", f"{p}_k", f"{p}_v", f"keys_{i}", f"values_{i}", "positions", "span"]
+        kept: dict[str, Any] = {}
+        if spans is not None:
+            # Optional inputs come by place: five that are not used stand before the scales.
+            past += [""] * 5
+            for kind, span in (("k", spans.keys[i]), ("v", spans.values[i])):
+                past.append(w.constant(f"{p}_{kind}_scale", scale(span)[None, :, None, :]))
+                kept[f"{kind}_quant_type"] = "PER_CHANNEL"
+            kept["kv_cache_bit_width"] = 8
         attention = helper.make_node(
             "GroupQueryAttention",
             past,
@@ -92,6 +111,7 @@ def graph(
             num_heads=g.heads,
             kv_num_heads=g.heads,
             do_rotary=0,
+            **kept,
         )
         w.nodes.append(attention)
         outputs += heard[1:]
@@ -101,7 +121,7 @@ def graph(
         asked = w.node("Reshape", [w.product(x, matrix("encoder_attn.q_proj"), f"{p}_tq"), split], f"{p}_ts")
         asked = w.node("Transpose", [asked], f"{p}_tt", perm=[0, 2, 1, 3])
         scores = w.node("MatMul", [asked, f"text_keys_{i}"], f"{p}_tm")
-        biased = w.node("Add", [w.node("Mul", [scores, scale], f"{p}_tc"), "text_bias"], f"{p}_tb")
+        biased = w.node("Add", [w.node("Mul", [scores, softness], f"{p}_tc"), "text_bias"], f"{p}_tb")
         odds = w.node("Softmax", [biased], f"{p}_to", axis=-1)
         told = w.node("MatMul", [odds, f"text_values_{i}"], f"{p}_told")
         told = w.node("Reshape", [told, joined], f"{p}_tj")  # (R, H, 1, d): heads lie in order already
@@ -120,6 +140,7 @@ def graph(
     def info(name: str, shape: list[int | str], kind: int = TensorProto.FLOAT) -> Any:
         return helper.make_tensor_value_info(name, kind, shape)
 
+    number = TensorProto.FLOAT if spans is None else TensorProto.INT8
     cache: list[int | str] = [rows, g.heads, capacity, g.head_width]
     inputs = [
         info("start", [rows, 1, g.width]),
@@ -129,12 +150,12 @@ def graph(
         info("text_bias", [rows, 1, 1, "S"]),
     ]
     for i in range(g.layers):
-        inputs += [info(f"keys_{i}", cache), info(f"values_{i}", cache)]
+        inputs += [info(f"keys_{i}", cache, number), info(f"values_{i}", cache, number)]
         inputs.append(info(f"text_keys_{i}", [rows, g.heads, g.head_width, "S"]))
         inputs.append(info(f"text_values_{i}", [rows, g.heads, "S", g.head_width]))
     results = [
         info("logits", [rows, 1, g.codebooks * g.vocabulary]),
-        *(info(name, cache) for name in outputs),
+        *(info(name, cache, number) for name in outputs),
     ]
     whole = helper.make_graph(w.nodes, "musicgen_step", inputs, results, w.constants)
     opsets = [helper.make_opsetid("", 18), helper.make_opsetid(DOMAIN, 1)]

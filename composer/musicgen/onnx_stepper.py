@@ -47,10 +47,12 @@ class OnnxStepper:
         self._places = positions_table(capacity, g.width)
         self._binding = self._session.io_binding()
         shape = (rows, g.heads, capacity, g.head_width)
+        eight = any(given.type == "tensor(int8)" for given in self._session.get_inputs())
+        number = np.int8 if eight else np.float32
         self._caches = []
         for i in range(g.layers):
             for kind in ("keys", "values"):
-                cache = onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros(shape, np.float32))
+                cache = onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros(shape, number))
                 self._caches.append(cache)
                 self._binding.bind_ortvalue_input(f"{kind}_{i}", cache)
                 self._binding.bind_ortvalue_output(f"new_{kind}_{i}", cache)
@@ -75,6 +77,11 @@ class OnnxStepper:
         self._texts: list[list[WeightedText]] = [[] for _ in range(rows)]
         self._text_bound: list[object] = []
         self._stale = True
+
+    def caches(self) -> tuple[list[Array], list[Array]]:
+        """Keys and values, per layer (rows, heads, capacity, head_width): the memory itself."""
+        arrays = [cache.numpy() for cache in self._caches]
+        return arrays[::2], arrays[1::2]
 
     def _bind(self, name: str, array: npt.NDArray[np.float32] | npt.NDArray[np.int32]) -> object:
         value = onnxruntime.OrtValue.ortvalue_from_numpy(array)

@@ -12,6 +12,7 @@ from composer.musicgen import conversion
 from composer.musicgen.onnx_graph import graph
 from composer.musicgen.onnx_stepper import OnnxStepper, host_weights
 from composer.musicgen.quantize import BLOCK, quantize
+from composer.musicgen.spans import Spans, measure
 from composer.musicgen.stepper import Array, Stepper, WeightedText
 from composer.musicgen.torch_stepper import TorchStepper
 from tests.composer.musicgen import tiny_musicgen
@@ -20,9 +21,9 @@ G = tiny_musicgen.GEOMETRY
 ROWS, CAPACITY = 4, 24
 
 
-def onnx_stepper(bits: int, exact: bool = False) -> OnnxStepper:
+def onnx_stepper(bits: int, exact: bool = False, spans: Spans | None = None) -> OnnxStepper:
     arrays = tiny_musicgen.arrays()
-    made = graph(arrays, G, ROWS, CAPACITY, bits, exact).SerializeToString()
+    made = graph(arrays, G, ROWS, CAPACITY, bits, exact, spans).SerializeToString()
     return OnnxStepper(made, host_weights(arrays, G), G, ROWS, CAPACITY, threads=1)
 
 
@@ -69,6 +70,29 @@ def test_4_bits_lose_more_and_are_still_the_same_model(reference: Array) -> None
     assert eight < four < 0.5 * reference.std()
 
 
+def texts() -> list[Array]:
+    rng = np.random.default_rng(1)
+    return [rng.standard_normal((4, G.width)).astype(np.float32) for _ in range(3)]
+
+
+def test_caches_in_8_bits_change_little_beside_what_8_bit_weights_do(reference: Array) -> None:
+    spans = measure(onnx_stepper(32), G, texts(), CAPACITY)
+    assert spans.keys.shape == spans.values.shape == (G.layers, G.heads, G.head_width)
+    small = onnx_stepper(32, spans=spans)
+    caches = logits_of(small) - reference
+    assert all(cache.dtype == np.int8 for kind in small.caches() for cache in kind)
+    eight = logits_of(onnx_stepper(8)) - reference
+    assert 0.0 < caches.std() < 0.75 * eight.std()
+
+
+def test_spans_are_what_the_caches_reached() -> None:
+    stepper = onnx_stepper(32)
+    spans = measure(stepper, G, texts(), CAPACITY)
+    keys, values = stepper.caches()
+    assert np.array_equal(spans.keys[1], np.abs(keys[1]).max(axis=(0, 2)))
+    assert np.array_equal(spans.values[0], np.abs(values[0]).max(axis=(0, 2)))
+
+
 @pytest.mark.parametrize("kind", ["torch", "onnx"])
 def test_residuals_of_zero_are_no_residuals_to_the_bit(kind: str) -> None:
     steppers: list[Stepper] = [torch_stepper() if kind == "torch" else onnx_stepper(8) for _ in "ab"]
@@ -98,9 +122,10 @@ def test_a_conversion_is_made_once_and_again_when_it_is_damaged(tmp_path: Path) 
         return tiny_musicgen.arrays()
 
     def load(digest: str = "abc") -> OnnxStepper:
-        return conversion.converted(tmp_path, digest, decoder, G, ROWS, CAPACITY, bits=8, threads=1)
+        return conversion.converted(tmp_path, digest, decoder, texts, G, ROWS, CAPACITY, bits=8, threads=1)
 
     first = logits_of(load())
+    assert {path.suffix for path in tmp_path.iterdir()} == {".onnx", ".json", ".safetensors"}
     assert np.array_equal(logits_of(load()), first) and len(asked) == 1
     model = next(tmp_path.glob("*.onnx"))
     model.write_bytes(model.read_bytes()[:-100] + bytes(100))

@@ -12,6 +12,7 @@ from transformers import EncodecModel
 
 from composer.errors import WeightsError
 from composer.musicgen.codec import LOOK_AHEAD_FRAMES, CodecStream
+from composer.musicgen.codec_thread import CodecThread
 from composer.musicgen.geometry import HOP
 from composer.musicgen.resampler import DELAY_SAMPLES, Upsampler
 from tests.composer.musicgen import tiny_musicgen
@@ -64,6 +65,28 @@ def test_a_stream_goes_on_from_what_it_saved(codec: Any, codes: Any) -> None:
     other.begin()
     again = np.concatenate([other.push(codes[at : at + 1]) for at in range(FRAMES)])
     assert np.abs(again - whole(codec, codes)[: len(again)]).max() <= 1e-5
+
+
+def test_on_its_own_thread_the_same_samples_come_one_exchange_later(codec: Any, codes: Any) -> None:
+    plain, threaded = CodecStream(codec), CodecThread(CodecStream(codec))
+    pushed = [plain.push(codes[at : at + 1]) for at in range(FRAMES)]
+    given = [threaded.exchange(codes[at : at + 1]) for at in range(FRAMES)]
+    assert len(given[0]) == 0
+    assert all(np.array_equal(ours, theirs) for ours, theirs in zip(given[1:], pushed, strict=False))
+
+
+def test_a_thread_is_left_and_taken_up_with_a_frame_under_way(codec: Any, codes: Any) -> None:
+    threaded = CodecThread(CodecStream(codec))
+    for at in range(13):
+        threaded.exchange(codes[at : at + 1])
+    kept = threaded.save()
+    expected = [threaded.exchange(codes[at : at + 1]) for at in range(13, FRAMES)]
+    threaded.load(kept)
+    again = [threaded.exchange(codes[at : at + 1]) for at in range(13, FRAMES)]
+    assert len(expected[0]) == HOP
+    assert all(np.array_equal(one, other) for one, other in zip(again, expected, strict=True))
+    threaded.begin()
+    assert len(threaded.exchange(codes[:1])) == 0
 
 
 def test_another_codec_is_refused() -> None:
