@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test check format bench fuzz soak audit lock locked
+.PHONY: help install run demo test check format bench fuzz soak audit lock locked audiocraft-env test-audiocraft
 
 help: ## list the verbs
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "NarraScore Live needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
@@ -69,3 +69,18 @@ fuzz: $(VENV)/.dev ## damaged input, 50 times as much as in make test
 
 soak: $(VENV)/.dev ## sessions and faults for HOURS=1
 	$(BIN)/python -m bench.soak --minutes $$(( $(or $(HOURS),1) * 60 )) $(ARGS)
+
+# audiocraft's pins are those of 2023: an environment of its own, 7 GB, with torch 2.9.1 and without the pins.
+AUDIOCRAFT := .venv-audiocraft
+AUDIOCRAFT_PYTHON ?= python3.11
+$(AUDIOCRAFT)/.made: composer/audiocraft/requirements.txt
+	$(AUDIOCRAFT_PYTHON) -m venv $(AUDIOCRAFT)
+	$(AUDIOCRAFT)/bin/python -m pip install -q -r composer/audiocraft/requirements.txt
+	$(AUDIOCRAFT)/bin/python -m pip install -q --no-deps audiocraft==1.3.0
+	@touch $@
+
+audiocraft-env: $(AUDIOCRAFT)/.made ## make .venv-audiocraft for audiocraft's own MusicGen
+
+test-audiocraft: $(AUDIOCRAFT)/.made ## audiocraft's model with random weights, end to end through the protocol
+	$(AUDIOCRAFT)/bin/python -m pytest -c tests/audiocraft/pytest.ini --rootdir=tests/audiocraft --confcutdir=tests/audiocraft tests/audiocraft $(ARGS)
+	$(AUDIOCRAFT)/bin/python -m composer.audiocraft.tested --write
