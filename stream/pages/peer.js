@@ -8,6 +8,7 @@ const WATCH_MS = 1000;
 const DISCONNECTED_LIMIT_MS = 3000;
 const STALL_LIMIT_MS = 5000;
 const STEADY_MS = 5000;
+const RELEASE_MS = 1000;
 
 /**
  * Fires `state` with `detail = {state, reason}`; state is `connecting`, `live`, `waiting` (for the next
@@ -58,6 +59,8 @@ export class Peer extends EventTarget {
   async #keepConnected(signal) {
     const backoff = new Backoff();
     let everLive = false;
+    // A page that was loaded again may ask before its old self's goodbye has arrived.
+    let mayBeTaken = true;
     while (!signal.aborted) {
       const attempt = this.#newAttempt();
       let reason = "";
@@ -74,7 +77,9 @@ export class Peer extends EventTarget {
         if (signal.aborted) return;
         if (error instanceof SignallingError) wait = error.retryAfterMs;
         reason = attempt.aborted ? "Connecting again." : error.message;
-        if (refused(error) && !everLive && !this.#options.patient) {
+        const reloaded = error.status === 409 && mayBeTaken;
+        if (reloaded) mayBeTaken = false;
+        if (refused(error) && !reloaded && !everLive && !this.#options.patient) {
           this.#run = null;
           this.#letGo();
           this.#say("failed", reason);
@@ -103,9 +108,10 @@ export class Peer extends EventTarget {
   }
 
   #letGo() {
-    this.connection?.close();
+    const pc = this.connection;
     this.connection = null;
-    release(this.#resource);
+    // The resource first: closing tells the service by itself, and the DELETE would find nothing to delete.
+    Promise.race([release(this.#resource), pause(RELEASE_MS)]).then(() => pc?.close());
     this.#resource = null;
   }
 

@@ -63,10 +63,10 @@ function serversOf(links) {
   return servers;
 }
 
-/** Frees a resource on the server. Also works while the page is being closed. */
-export function release(resource) {
+/** Frees a resource on the server; resolves when it is free. Also works while the page is being closed. */
+export async function release(resource) {
   if (!resource) return;
-  fetch(resource, { method: "DELETE", keepalive: true, headers: authorization }).catch(() => {
+  await fetch(resource, { method: "DELETE", keepalive: true, headers: authorization }).catch(() => {
     // The server is gone, and the resource with it.
   });
 }
