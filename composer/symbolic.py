@@ -38,9 +38,10 @@ from composer.weights import SHIPPED, playable, read
 
 Block = npt.NDArray[np.float32]
 
-TOKENS_PER_TICK = 2
-LEAD_TICKS = 20
-"""A beat is written in the last 200 ms before it sounds: late enough to follow, early enough to be ready."""
+TOKENS_PER_TICK = 1
+"""A token costs some milliseconds: with two, a tick took longer than it sounds."""
+LEAD_TICKS = 32
+"""A beat is written in the last 320 ms before it sounds: late enough to follow, early enough to be ready."""
 
 GUIDANCE = 2.0
 EVENTS_KEPT = 20_000
