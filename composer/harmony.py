@@ -4,7 +4,7 @@
     chord.tones                     # pitch classes above the tonic: (5, 8, 0), the subdominant
 
 The decoder writes the notes; the plan only leans on its odds (`composer.leaning.shaped`), and pads and
-arpeggios voice it (`composer.performer`). Which triads say major or minor most clearly, and that diminished
+arpeggios voice it (`composer.figures`). Which triads say major or minor most clearly, and that diminished
 chords and sevenths are heard as tense, is common to textbooks and to listening tests (Krumhansl 1990;
 Lahdelma & Eerola 2016).
 

@@ -17,14 +17,14 @@ of the place in the piece (`composer.chance`).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple, TypedDict
 
 from composer.chance import spread
 from composer.expression import Playing, clamped, playing
+from composer.figures import Harmony, drone, figure, remembered
 from composer.groove import hits
 from composer.presets import Part, Preset
-from composer.score import BASS, LEAD, SAMPLE_RATE_HZ, STEPS_PER_QUARTER, UPPER, Beat, Note, Strike
+from composer.score import BASS, LEAD, SAMPLE_RATE_HZ, STEPS_PER_QUARTER, Beat, Note, Strike
 
 _MAX_BEND = 0.12
 """Most a tempo may change from one bar to the next, as a fraction."""
@@ -33,10 +33,6 @@ _HYSTERESIS = 0.08
 _SHORTEST_SAMPLES = 2400
 _BASE_VELOCITY_DB = -9.0
 _TIME, _LEVEL, _DRUM = range(3)
-_MOST_AT_ONCE = 3
-_BASS_TOP = 48
-_COLOR_UNDER = -0.35
-"""Valence under which held and broken chords get a fourth tone that rubs."""
 
 
 class Performance(NamedTuple):
@@ -134,11 +130,12 @@ class Performer:
         length = int(exact)
         self._state["carry"] = exact - length
 
-        self._remember_chord(beat, v)
+        now = remembered(beat, v, Harmony(tuple(self._state["chord"]), self._state["bass"]))
+        self._state["chord"], self._state["bass"] = list(now.chord), now.bass
         out: list[Strike] = []
         for index, part in enumerate(self._preset.parts):
             if self._state["layers"][index]:
-                for note, sustain in self._figure(part, beat, a):
+                for note, sustain in figure(part, beat, a, now):
                     out.append(
                         self._strike(part, index, note, beat, how, step_samples, start_sample, sustain)
                     )
@@ -178,81 +175,6 @@ class Performer:
         x = x * x * (3.0 - 2.0 * x)
         low, high = self._state["bpm_from"], self._state["bpm_to"]
         return low + (high - low) * x
-
-    def _remember_chord(self, beat: Beat, valence: float) -> None:
-        """The harmony of now, for parts that hold or break it: at most four notes in the middle register."""
-        low = [n.pitch for n in beat.notes if n.role == BASS]
-        if low:
-            self._state["bass"] = min(low)
-        if beat.chord:
-            root, third, fifth, color = beat.chord
-            dark = valence < _COLOR_UNDER
-            chord = _voiced((root, third, fifth))
-            if dark:
-                # Above middle C: seconds lower down are mud.
-                chord = sorted([*chord, 60 + color])
-            self._state["chord"] = chord
-            return
-        fresh = sorted({n.pitch for n in beat.notes if n.role not in (LEAD, BASS)})
-        if len(fresh) < 2:
-            fresh = sorted({*fresh, *(n.pitch for n in beat.notes if n.role == LEAD), *low})
-        if not fresh or (len(fresh) == 1 and self._state["chord"] and beat.position):
-            return
-        self._state["chord"] = _voiced(fresh)[:4]
-
-    def _figure(self, part: Part, beat: Beat, arousal: float) -> list[tuple[Note, bool]]:
-        """The notes this part plays in this beat; True marks those held without articulation."""
-        if part.figure == "played":
-            return [(n, False) for n in _thinned([n for n in beat.notes if n.role == part.role], part.role)]
-        if part.figure == "pulse":
-            return self._pulse(part, beat, arousal)
-        if part.figure == "arp":
-            return self._arpeggio(part, beat, arousal)
-        return self._pad(part, beat)
-
-    def _pad(self, part: Part, beat: Beat) -> list[tuple[Note, bool]]:
-        """Chords held for half a bar (a whole one in three), bass notes likewise."""
-        half = beat.bar_steps // 2 if beat.bar_steps % 24 == 0 else beat.bar_steps
-        if beat.position % half:
-            return []
-        if part.role == BASS:
-            return [(Note(0, half, self._state["bass"], BASS), True)] if self._state["bass"] else []
-        chord = self._state["chord"]
-        if not chord:
-            return []
-        # UPPER takes the top of the chord, any other role the lower part, so that two pads do not double.
-        chosen = chord[-2:] if part.role == UPPER else chord[:3]
-        return [(Note(0, half, pitch, part.role), True) for pitch in chosen]
-
-    def _arpeggio(self, part: Part, beat: Beat, arousal: float) -> list[tuple[Note, bool]]:
-        chord = self._state["chord"]
-        if not chord:
-            return []
-        unit = 6 if arousal < 0.0 else 3
-        path: Sequence[int] = [*chord, chord[0] + 12] if len(chord) < 4 else chord
-        shape = (beat.bar // 4) % 3
-        out: list[tuple[Note, bool]] = []
-        for step in range(0, beat.steps, unit):
-            place = (beat.position + step) // unit
-            turn = 2 * len(path) - 2
-            at = place % turn if turn else 0
-            up_down = at if at < len(path) else turn - at
-            index = (place % len(path), up_down, len(path) - 1 - place % len(path))[shape]
-            out.append((Note(step, unit, path[index], part.role), False))
-        return out
-
-    def _pulse(self, part: Part, beat: Beat, arousal: float) -> list[tuple[Note, bool]]:
-        """The bass note repeated: quarters when calm, eighths, then sixteenths off the beat."""
-        pitch = self._state["bass"]
-        if not pitch:
-            return []
-        while pitch > 47:
-            pitch -= 12
-        unit = 12 if arousal < -0.4 else 6
-        out = [(Note(step, unit, pitch, BASS), False) for step in range(0, beat.steps, unit)]
-        if arousal > 0.35 and beat.steps >= 12:
-            out.append((Note(9, 3, pitch + (12 if beat.bar % 2 else 0), BASS), False))
-        return out
 
     def _strike(
         self,
@@ -296,18 +218,13 @@ class Performer:
         )
 
     def _drone(self, beat: Beat, how: Playing, step_samples: float, start_sample: int) -> list[Strike]:
-        # A pedal, but not for ever: it moves to the root of a chord that the tonic is not in.
-        home = not beat.chord or beat.tonic in beat.chord[:3]
-        pitch = 36 + (beat.tonic if home else beat.chord[0]) % 12
         level = _BASE_VELOCITY_DB - 4.0 + 6.0 * (how.drone - 1.0) + 0.5 * how.loudness_db
         length = int(beat.bar_steps * step_samples)
         name = f"{self._preset.drone}@bass"
-        out = [Strike(start_sample, name, pitch, _velocity(level), length)]
-        if beat.chord and beat.chord[0] == beat.tonic:
-            # The fifth partial of a low tonic is a major third: a minor tenth above says otherwise.
-            tenth = pitch + 12 + (beat.chord[1] - beat.tonic) % 12
-            out.append(Strike(start_sample, name, tenth, _velocity(level - 3.0), length))
-        return out
+        return [
+            Strike(start_sample, name, pitch, _velocity(level - 3.0 * above), length)
+            for above, pitch in enumerate(drone(beat))
+        ]
 
     def _drums(self, beat: Beat, arousal: float, step_samples: float, start_sample: int) -> list[Strike]:
         groove, mix = self._preset.groove, self._preset.mix
@@ -322,38 +239,6 @@ class Performer:
                 Strike(start_sample + max(int(at), 0), f"{hit.patch}@drums", 36, velocity, SAMPLE_RATE_HZ)
             )
         return out
-
-
-def _thinned(notes: Sequence[Note], role: int) -> list[Note]:
-    """At most `_MOST_AT_ONCE` notes at a time; of the bass the lowest, brought down to where a bass belongs.
-
-    The songs it learned from have a left hand of chords: on an orchestra's bass they are mud, and when the
-    hand moves up there is no bass at all.
-    """
-    if role == LEAD:
-        return list(notes)
-    out: list[Note] = []
-    for step in sorted({note.step for note in notes}):
-        chord = sorted((note for note in notes if note.step == step), key=lambda note: note.pitch)
-        if role == BASS:
-            lowest = chord[0]
-            down = max(-(-(lowest.pitch - _BASS_TOP) // 12), 0)
-            out.append(lowest._replace(pitch=lowest.pitch - 12 * down))
-        else:
-            out.extend(chord[-_MOST_AT_ONCE:] if role == UPPER else chord[:_MOST_AT_ONCE])
-    return out
-
-
-def _voiced(pitches: Sequence[int]) -> list[int]:
-    """Each pitch class once, upwards, between E3 and D5."""
-    voiced: dict[int, int] = {}
-    for pitch in pitches:
-        while pitch < 52:
-            pitch += 12
-        while pitch > 74:
-            pitch -= 12
-        voiced.setdefault(pitch % 12, pitch)
-    return sorted(voiced.values())
 
 
 def _metrical(place: int, bar_steps: int) -> float:

@@ -1,0 +1,144 @@
+"""Figures: what a part makes of a beat's notes and of the harmony, before any of it has a time.
+
+    now = remembered(beat, valence, now)            # the chord and the bass that parts hold, break or repeat
+    for note, held in figure(part, beat, arousal, now):
+        ...                                         # `composer.performer` gives it a moment and a level
+
+A part plays what was written for it, holds the chord (pad), breaks it (arp) or repeats the bass (pulse); a
+drone lies under all. Pure: the same arguments give the same notes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from composer.presets import Part
+from composer.score import BASS, LEAD, UPPER, Beat, Note
+
+_MOST_AT_ONCE = 3
+_BASS_TOP = 48
+_COLOR_UNDER = -0.35
+"""Valence under which held and broken chords get a fourth tone that rubs."""
+
+
+class Harmony(NamedTuple):
+    """What sounds now: up to four pitches in the middle register, upwards, and the bass (0: none yet)."""
+
+    chord: tuple[int, ...] = ()
+    bass: int = 0
+
+
+def remembered(beat: Beat, valence: float, before: Harmony) -> Harmony:
+    """The harmony of `beat`; `before` goes on where the beat says nothing."""
+    low = [n.pitch for n in beat.notes if n.role == BASS]
+    bass = min(low) if low else before.bass
+    if beat.chord:
+        root, third, fifth, color = beat.chord
+        chord = _voiced((root, third, fifth))
+        if valence < _COLOR_UNDER:
+            # Above middle C: seconds lower down are mud.
+            chord = sorted([*chord, 60 + color])
+        return Harmony(tuple(chord), bass)
+    fresh = sorted({n.pitch for n in beat.notes if n.role not in (LEAD, BASS)})
+    if len(fresh) < 2:
+        fresh = sorted({*fresh, *(n.pitch for n in beat.notes if n.role == LEAD), *low})
+    if not fresh or (len(fresh) == 1 and before.chord and beat.position):
+        return Harmony(before.chord, bass)
+    return Harmony(tuple(_voiced(fresh)[:4]), bass)
+
+
+def figure(part: Part, beat: Beat, arousal: float, now: Harmony) -> list[tuple[Note, bool]]:
+    """The notes this part plays in this beat; True marks those held without articulation."""
+    if part.figure == "played":
+        return [(n, False) for n in _thinned([n for n in beat.notes if n.role == part.role], part.role)]
+    if part.figure == "pulse":
+        return _pulse(beat, arousal, now.bass)
+    if part.figure == "arp":
+        return _arpeggio(part, beat, arousal, now.chord)
+    return _pad(part, beat, now)
+
+
+def drone(beat: Beat) -> tuple[int, ...]:
+    """Pitches that lie under the bar: a pedal, and over the tonic's chord its tenth."""
+    # A pedal, but not for ever: it moves to the root of a chord that the tonic is not in.
+    home = not beat.chord or beat.tonic in beat.chord[:3]
+    pedal = 36 + (beat.tonic if home else beat.chord[0]) % 12
+    if beat.chord and beat.chord[0] == beat.tonic:
+        # The fifth partial of a low tonic is a major third: a minor tenth above says otherwise.
+        return pedal, pedal + 12 + (beat.chord[1] - beat.tonic) % 12
+    return (pedal,)
+
+
+def _pad(part: Part, beat: Beat, now: Harmony) -> list[tuple[Note, bool]]:
+    """Chords held for half a bar (a whole one in three), bass notes likewise."""
+    half = beat.bar_steps // 2 if beat.bar_steps % 24 == 0 else beat.bar_steps
+    if beat.position % half:
+        return []
+    if part.role == BASS:
+        return [(Note(0, half, now.bass, BASS), True)] if now.bass else []
+    # UPPER takes the top of the chord, any other role the lower part, so that two pads do not double.
+    chosen = now.chord[-2:] if part.role == UPPER else now.chord[:3]
+    return [(Note(0, half, pitch, part.role), True) for pitch in chosen]
+
+
+def _arpeggio(part: Part, beat: Beat, arousal: float, chord: tuple[int, ...]) -> list[tuple[Note, bool]]:
+    if not chord:
+        return []
+    unit = 6 if arousal < 0.0 else 3
+    path = (*chord, chord[0] + 12) if len(chord) < 4 else chord
+    shape = (beat.bar // 4) % 3
+    out: list[tuple[Note, bool]] = []
+    for step in range(0, beat.steps, unit):
+        place = (beat.position + step) // unit
+        turn = 2 * len(path) - 2
+        at = place % turn if turn else 0
+        up_down = at if at < len(path) else turn - at
+        index = (place % len(path), up_down, len(path) - 1 - place % len(path))[shape]
+        out.append((Note(step, unit, path[index], part.role), False))
+    return out
+
+
+def _pulse(beat: Beat, arousal: float, pitch: int) -> list[tuple[Note, bool]]:
+    """The bass note repeated: quarters when calm, eighths, then sixteenths off the beat."""
+    if not pitch:
+        return []
+    while pitch > 47:
+        pitch -= 12
+    unit = 12 if arousal < -0.4 else 6
+    out = [(Note(step, unit, pitch, BASS), False) for step in range(0, beat.steps, unit)]
+    if arousal > 0.35 and beat.steps >= 12:
+        out.append((Note(9, 3, pitch + (12 if beat.bar % 2 else 0), BASS), False))
+    return out
+
+
+def _thinned(notes: Sequence[Note], role: int) -> list[Note]:
+    """At most `_MOST_AT_ONCE` notes at a time; of the bass the lowest, brought down to where a bass belongs.
+
+    The songs it learned from have a left hand of chords: on an orchestra's bass they are mud, and when the
+    hand moves up there is no bass at all.
+    """
+    if role == LEAD:
+        return list(notes)
+    out: list[Note] = []
+    for step in sorted({note.step for note in notes}):
+        chord = sorted((note for note in notes if note.step == step), key=lambda note: note.pitch)
+        if role == BASS:
+            lowest = chord[0]
+            down = max(-(-(lowest.pitch - _BASS_TOP) // 12), 0)
+            out.append(lowest._replace(pitch=lowest.pitch - 12 * down))
+        else:
+            out.extend(chord[-_MOST_AT_ONCE:] if role == UPPER else chord[:_MOST_AT_ONCE])
+    return out
+
+
+def _voiced(pitches: Sequence[int]) -> list[int]:
+    """Each pitch class once, upwards, between E3 and D5."""
+    voiced: dict[int, int] = {}
+    for pitch in pitches:
+        while pitch < 52:
+            pitch += 12
+        while pitch > 74:
+            pitch -= 12
+        voiced.setdefault(pitch % 12, pitch)
+    return sorted(voiced.values())
