@@ -154,6 +154,10 @@ class Asked(NamedTuple):
 
     due: frozenset[int]
     """Roles that must start a note at the cursor's position."""
+    places: frozenset[int]
+    """Steps of the bar at which anything may."""
+    comped: bool
+    """Whether the accompaniment may at the cursor's position."""
     inner: int
     """How many notes of the inner voices may."""
     melody: bool
@@ -203,17 +207,23 @@ def allowed(cursor: Cursor, meter: int, longest_silence: int, asked: Asked) -> n
         ends = max((end for _, end in cursor.sounding), default=cursor.position)
         latest = min(cursor.silent_since + longest_silence, ends + LONGEST_HOLE)
         due = asked.next_due if placed else 0
-        _let_start(mask, first, max(min(latest, due), first), cursor.bar_steps, asked.triplets)
-        if min(latest, due) >= cursor.bar_steps or not mask[tokens.POS0 : tokens.NOTE0].any():
+        latest = max(min(latest, due), first)
+        _let_start(mask, first, latest, cursor.bar_steps, asked)
+        if latest >= cursor.bar_steps or not mask[tokens.POS0 : tokens.NOTE0].any():
             mask[tokens.bar_token(meter)] = True
     return mask
 
 
-def _let_start(mask: npt.NDArray[np.bool_], first: int, latest: int, bar_steps: int, triplets: bool) -> None:
-    """Allow positions on the grid from `first` to `latest`, or where there is none the next after it."""
-    grid = 4 if triplets else 3
-    first = -(-first // grid) * grid
-    mask[tokens.POS0 + first : tokens.POS0 + min(max(latest, first) + 1, bar_steps) : grid] = True
+def _let_start(mask: npt.NDArray[np.bool_], first: int, latest: int, bar_steps: int, asked: Asked) -> None:
+    """Allow the planned places from `first` to `latest`. Where there is none and the bar goes on: those on
+    the grid, or the next after it."""
+    planned = [step for step in asked.places if first <= step <= latest]
+    if planned:
+        mask[tokens.POS0 + np.array(planned)] = True
+    elif latest < bar_steps:
+        grid = 4 if asked.triplets else 3
+        first = -(-first // grid) * grid
+        mask[tokens.POS0 + first : tokens.POS0 + min(max(latest, first) + 1, bar_steps) : grid] = True
 
 
 def _missing(cursor: Cursor, asked: Asked) -> set[int]:
@@ -223,8 +233,8 @@ def _missing(cursor: Cursor, asked: Asked) -> set[int]:
 
 
 def _notes(cursor: Cursor, asked: Asked) -> npt.NDArray[np.bool_]:
-    """(ROLES * pitches,): one bass, so many inner voices, the melody where it is planned; none that is due
-    may be passed over, since notes that start together are written upwards."""
+    """(ROLES * pitches,): the melody where it is planned; one bass and so many inner voices where the figure
+    has them; none that is due may be passed over, since notes that start together are written upwards."""
     missing = _missing(cursor, asked)
     lowest = max(missing, default=LEAD)
     inner = sum(role in (UPPER, MIDDLE) for role in cursor.roles_here)
@@ -232,10 +242,12 @@ def _notes(cursor: Cursor, asked: Asked) -> npt.NDArray[np.bool_]:
     for role in range(tokens.ROLES):
         if role == LEAD:
             fits = asked.melody and role not in cursor.roles_here
+        elif role in missing:
+            fits = True
         elif role == BASS:
-            fits = role not in cursor.roles_here
+            fits = asked.comped and role not in cursor.roles_here
         else:
-            fits = inner < asked.inner or role in missing
+            fits = asked.comped and inner < asked.inner
         if not fits or role < lowest:
             mask &= ~_OF_ROLE[role]
     # Nothing left that may be written here: anything is better than a stream that does not parse.

@@ -1,9 +1,9 @@
-"""What the plans ask of the place where the stream stands: the tune's places, the texture's bounds."""
+"""What the plans ask of the place where the stream stands: where tune and accompaniment play, and how."""
 
 from __future__ import annotations
 
-from composer import texture, tune
-from composer.grammar import RANGES, Asked, Cursor
+from composer import comping, texture, tune
+from composer.grammar import LONGEST_HOLE, RANGES, Asked, Cursor
 from composer.score import LEAD
 
 _LONGEST_LEAD = 48
@@ -16,17 +16,20 @@ def asked(seed: int, cursor: Cursor, arousal: float, style: tuple[int, ...]) -> 
     bar, place, steps = max(cursor.bar, 0), cursor.position, cursor.bar_steps
     swung = bool(triplets)
     melody = tune.places(seed, bar, steps, arousal, density, swung)
+    comped = comping.places(seed, bar, steps, arousal, density, swung)
     coming = min((step for step in melody if step > place), default=steps)
     ends = tune.ends_phrase(bar, place, steps)
     low, high = RANGES[LEAD]
     height = _MIDDLE_OF_LEAD + 2.5 * arousal + tune.height(seed, bar, place, steps)
     return Asked(
         due=texture.due(place, steps, arousal),
+        places=frozenset((*melody, *comped, *texture.always(steps, arousal))),
+        comped=place in comped or place not in melody,
         inner=texture.at_most(place, steps),
         melody=place in melody,
         next_due=min(coming, texture.next_due(place, steps, arousal)),
         lead_lengths=_lead_lengths(tune.gap(seed, bar, place, steps, arousal, density, swung), ends, arousal),
-        shortest=texture.shortest(place, arousal),
+        shortest=max(texture.shortest(place, arousal), comping.gap(place, comped, steps) - LONGEST_HOLE),
         triplets=swung,
         lead_at=min(max(height, low + 3.0), high - 3.0),
         ends=ends,

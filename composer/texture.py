@@ -29,6 +29,11 @@ def due(place: int, bar_steps: int, arousal: float) -> frozenset[int]:
 _WHOLE, _INNER, _NONE = frozenset((BASS, MIDDLE, UPPER)), frozenset((MIDDLE,)), frozenset[int]()
 
 
+def always(bar_steps: int, arousal: float) -> tuple[int, ...]:
+    """Places at which some role is due, whatever the figure of the accompaniment."""
+    return tuple(step for step in (0, half(bar_steps)) if due(step, bar_steps, arousal))
+
+
 def half(bar_steps: int) -> int:
     """The bar's second strong place; in three, its third quarter."""
     return bar_steps // 2 if bar_steps % 24 == 0 else 2 * STEPS_PER_QUARTER

@@ -60,15 +60,12 @@ def _places(
     found = []
     for place in range(0, bar_steps, 3):
         step = place
-        if triplets and place % 12:
-            # Swung already: the middle third only in a hurry, the last for the off-beat.
-            if place % 12 == 6:
-                step = place + 2
-            elif place % 12 == 3:
-                step = place + 1
-            else:
+        if triplets:
+            swung = triplet(place)
+            if swung is None:
                 continue
-        weight = _metrical(place, bar_steps) + 0.44 * (uniform(seed, _RHYTHM, which, kind, place) - 0.5)
+            step = swung
+        weight = metrical(place, bar_steps) + 0.44 * (uniform(seed, _RHYTHM, which, kind, place) - 0.5)
         if kind == 2:
             if place == last:
                 weight = 2.0
@@ -81,7 +78,16 @@ def _places(
     return tuple(found)
 
 
-def _metrical(place: int, bar_steps: int) -> float:
+def triplet(place: int) -> int | None:
+    """Where a place on the sixteenths lies among eighth triplets; None where there is none.
+
+    The last third is the off-beat; the middle one has the weight of a sixteenth.
+    """
+    return place + {0: 0, 3: 1, 6: 2}[place % 12] if place % 12 != 9 else None
+
+
+def metrical(place: int, bar_steps: int) -> float:
+    """Metrical weight of a place in the bar, 0 .. 1."""
     if place == 0:
         return 0.95
     if bar_steps % 24 == 0 and place == bar_steps // 2:
