@@ -1,11 +1,11 @@
 """Figures: what a part makes of a beat's notes and of the harmony, before any of it has a time.
 
     now = remembered(beat, valence, now)            # the chord and the bass that parts hold, break or repeat
-    for note, held in figure(part, beat, arousal, now):
+    for note, held in figure(part, beat, arousal, now, seed):
         ...                                         # `composer.performer` gives it a moment and a level
 
 A part plays what was written for it, holds the chord (pad), breaks it (arp) or repeats the bass (pulse); a
-drone lies under all. Pure: the same arguments give the same notes.
+drone lies under all. Which places are struck is a hash of the seed; nothing is kept.
 """
 
 from __future__ import annotations
@@ -13,9 +13,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from composer.chance import uniform
 from composer.presets import Part
 from composer.score import BASS, LEAD, UPPER, Beat, Note
 
+_ARP, _PULSE = 40, 41
+_KEPT_BARS = 4
+"""A figure keeps its places and its direction for so long."""
+_SIXTEENTHS_LATER = 0.6
 _MOST_AT_ONCE = 3
 _BASS_TOP = 48
 _COLOR_UNDER = -0.35
@@ -48,14 +53,14 @@ def remembered(beat: Beat, valence: float, before: Harmony) -> Harmony:
     return Harmony(tuple(_voiced(fresh)[:4]), bass)
 
 
-def figure(part: Part, beat: Beat, arousal: float, now: Harmony) -> list[tuple[Note, bool]]:
+def figure(part: Part, beat: Beat, arousal: float, now: Harmony, seed: int) -> list[tuple[Note, bool]]:
     """The notes this part plays in this beat; True marks those held without articulation."""
     if part.figure == "played":
         return [(n, False) for n in _thinned([n for n in beat.notes if n.role == part.role], part.role)]
     if part.figure == "pulse":
-        return _pulse(beat, arousal, now.bass)
+        return _pulse(beat, arousal, now.bass, seed)
     if part.figure == "arp":
-        return _arpeggio(part, beat, arousal, now.chord)
+        return _arpeggio(part, beat, arousal, now.chord, seed)
     return _pad(part, beat, now)
 
 
@@ -82,34 +87,55 @@ def _pad(part: Part, beat: Beat, now: Harmony) -> list[tuple[Note, bool]]:
     return [(Note(0, half, pitch, part.role), True) for pitch in chosen]
 
 
-def _arpeggio(part: Part, beat: Beat, arousal: float, chord: tuple[int, ...]) -> list[tuple[Note, bool]]:
+def _arpeggio(
+    part: Part, beat: Beat, arousal: float, chord: tuple[int, ...], seed: int
+) -> list[tuple[Note, bool]]:
+    """The chord broken: in eighths, and of the sixteenths between them as many as arousal asks."""
     if not chord:
         return []
-    unit = 6 if arousal < 0.0 else 3
     path = (*chord, chord[0] + 12) if len(chord) < 4 else chord
-    shape = (beat.bar // 4) % 3
+    turn = 2 * len(path) - 2
+    shape = (beat.bar // _KEPT_BARS) % 3
+    places = _struck(seed, beat, _ARP, 6, 0.0, arousal)
     out: list[tuple[Note, bool]] = []
-    for step in range(0, beat.steps, unit):
-        place = (beat.position + step) // unit
-        turn = 2 * len(path) - 2
-        at = place % turn if turn else 0
-        up_down = at if at < len(path) else turn - at
-        index = (place % len(path), up_down, len(path) - 1 - place % len(path))[shape]
-        out.append((Note(step, unit, path[index], part.role), False))
+    for index, (place, until) in enumerate(zip(places, [*places[1:], beat.bar_steps], strict=True)):
+        if beat.position <= place < beat.position + beat.steps:
+            at = index % turn if turn else 0
+            up_down = at if at < len(path) else turn - at
+            which = (index % len(path), up_down, len(path) - 1 - index % len(path))[shape]
+            out.append((Note(place - beat.position, until - place, path[which], part.role), False))
     return out
 
 
-def _pulse(beat: Beat, arousal: float, pitch: int) -> list[tuple[Note, bool]]:
-    """The bass note repeated: quarters when calm, eighths, then sixteenths off the beat."""
+def _pulse(beat: Beat, arousal: float, pitch: int, seed: int) -> list[tuple[Note, bool]]:
+    """The bass note repeated: quarters when calm, then eighths, then a sixteenth before the beat."""
     if not pitch:
         return []
     while pitch > 47:
         pitch -= 12
-    unit = 12 if arousal < -0.4 else 6
-    out = [(Note(step, unit, pitch, BASS), False) for step in range(0, beat.steps, unit)]
-    if arousal > 0.35 and beat.steps >= 12:
-        out.append((Note(9, 3, pitch + (12 if beat.bar % 2 else 0), BASS), False))
+    struck = _struck(seed, beat, _PULSE, 12, -0.65, arousal)
+    places = [place for place in struck if place % 6 == 0 or place % 12 == 9]
+    out: list[tuple[Note, bool]] = []
+    for place, until in zip(places, [*places[1:], beat.bar_steps], strict=True):
+        if beat.position <= place < beat.position + beat.steps:
+            octave = 12 if place % 6 and beat.bar % 2 else 0
+            out.append((Note(place - beat.position, until - place, pitch + octave, BASS), False))
     return out
+
+
+def _struck(seed: int, beat: Beat, lane: int, unit: int, above: float, arousal: float) -> list[int]:
+    """Places of the bar on every `unit`, and the places between as arousal grows over `above`.
+
+    Each comes in at a level of its own, eighths before sixteenths, the same for `_KEPT_BARS`: a figure fills
+    up and empties, where one threshold would have it flutter between two speeds.
+    """
+    places = []
+    for place in range(0, beat.bar_steps, 3):
+        later = 0.0 if place % 6 == 0 else _SIXTEENTHS_LATER * (unit > 6)
+        comes_at = above + later + 0.8 * uniform(seed, lane, beat.bar // _KEPT_BARS, place)
+        if place % unit == 0 or arousal > comes_at:
+            places.append(place)
+    return places
 
 
 def _thinned(notes: Sequence[Note], role: int) -> list[Note]:

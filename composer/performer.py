@@ -135,7 +135,7 @@ class Performer:
         out: list[Strike] = []
         for index, part in enumerate(self._preset.parts):
             if self._state["layers"][index]:
-                for note, sustain in figure(part, beat, a, now):
+                for note, sustain in figure(part, beat, a, now, self._seed):
                     out.append(
                         self._strike(part, index, note, beat, how, step_samples, start_sample, sustain)
                     )

@@ -1,0 +1,57 @@
+"""Figures fill up and empty one note at a time, and keep their places for some bars."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from composer.figures import Harmony, figure
+from composer.presets import Figure, Part
+from composer.score import BASS, MIDDLE, Beat
+
+NOW = Harmony((55, 60, 64), 36)
+LEVELS = [step / 20 for step in range(-20, 21)]
+
+
+def bar_of(kind: Figure, arousal: float, bar: int = 0, seed: int = 3, bar_steps: int = 48) -> list[int]:
+    """Places of the bar that the figure strikes."""
+    part = Part(BASS if kind == "pulse" else MIDDLE, "synth_pluck", "harmony", figure=kind)
+    places = []
+    for position in range(0, bar_steps, 12):
+        beat = Beat(bar, position, 12, bar_steps, 0, False, ())
+        places += [position + note.step for note, _ in figure(part, beat, arousal, NOW, seed)]
+    return places
+
+
+@pytest.mark.parametrize("bar_steps", [36, 48])
+@pytest.mark.parametrize("kind", ["arp", "pulse"])
+def test_a_figure_fills_up_one_place_after_another(kind: Figure, bar_steps: int) -> None:
+    for seed in range(10):
+        bars = [set(bar_of(kind, level, seed=seed, bar_steps=bar_steps)) for level in LEVELS]
+        gained = [len(more - less) for less, more in pairwise(bars)]
+        assert all(less <= more for less, more in pairwise(bars))
+        assert max(gained) <= 3, "no step of a twentieth changes more than three places"
+        assert sum(gained) >= len(bars[0]), "full cry has twice the notes of rest"
+
+
+def test_an_arpeggio_at_rest_goes_in_eighths_and_in_full_cry_in_sixteenths() -> None:
+    assert bar_of("arp", -0.5) == list(range(0, 48, 6))
+    assert bar_of("arp", 0.9) == list(range(0, 48, 3))
+
+
+def test_a_bass_at_rest_goes_in_quarters() -> None:
+    assert bar_of("pulse", -0.9) == [0, 12, 24, 36]
+    assert {0, 6, 9, 12} <= set(bar_of("pulse", 1.0))
+
+
+def test_places_are_kept_for_four_bars() -> None:
+    assert bar_of("arp", 0.4, bar=0) == bar_of("arp", 0.4, bar=3)
+    assert len({tuple(bar_of("arp", 0.4, bar=bar)) for bar in range(0, 40, 4)}) > 3
+
+
+def test_notes_last_to_the_next_and_walk_the_chord() -> None:
+    part = Part(MIDDLE, "synth_pluck", "harmony", figure="arp")
+    notes = [note for note, _ in figure(part, Beat(0, 0, 12, 48, 0, False, ()), -0.5, NOW, 3)]
+    assert [(note.step, note.length, note.pitch) for note in notes] == [(0, 6, 55), (6, 6, 60)]
+    assert not figure(part, Beat(0, 0, 12, 48, 0, False, ()), 0.5, Harmony(), 3)
