@@ -66,7 +66,9 @@ export class Health {
     if (this.#advice.textContent !== advice) this.#advice.textContent = advice;
   }
 
-  #sum({ video, composer, obs, t_s }, rate, dry) {
+  #sum(message, rate, dry) {
+    const { video, composer, obs, t_s } = message;
+    if (waiting(message)) return "Nothing plays yet: press Start or Listen here, or open the music in OBS.";
     if (composer.state === "failed") return "The music has stopped: set a style to start it again.";
     if (composer.state === "restarting") return "The composer is starting again and goes on where it was.";
     if (dry > 0) {
@@ -121,8 +123,15 @@ function composerWords({ state, restarts }) {
   return `${state}, ${restarts === 1 ? "1 restart" : `${restarts} restarts`}`;
 }
 
+/** Whether the music has yet to begin: it does with the first picture or listener. */
+function waiting({ composer, video, audio }) {
+  return composer.state === "starting" && video.state === "none" && audio.listeners === 0;
+}
+
 /** What is playing: "neoclassical · A minor · 84 bpm". */
-export function playingWords({ state, style, key, tempo_bpm }) {
+export function playingWords(message) {
+  if (waiting(message)) return "Plays as soon as you start or listen";
+  const { state, style, key, tempo_bpm } = message.composer;
   if (state === "failed") return "The music has stopped";
   if (state === "starting") return "The composer is warming up";
   const parts = [style, key, tempo_bpm ? `${Math.round(tempo_bpm)} bpm` : ""];

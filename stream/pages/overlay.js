@@ -57,7 +57,8 @@ export class Overlay {
   }
 
   /** Takes one telemetry message. */
-  show({ affect, composer, levels }) {
+  show(message) {
+    const { affect, composer, levels } = message;
     if (this.#ring) {
       this.#ring.style.setProperty("--mood", moodColor(affect.valence, affect.arousal));
       const loud = Math.max(0, Math.min(1, (levels.rms_db + 48) / 36));
@@ -66,7 +67,7 @@ export class Overlay {
     if (this.#line && performance.now() - this.#said > WORDS_EVERY_MS) {
       this.#said = performance.now();
       const playing = composer.state === "playing";
-      this.#line.textContent = playing ? `♪ ${playingWords(composer)}` : "";
+      this.#line.textContent = playing ? `♪ ${playingWords(message)}` : "";
     }
   }
 }

@@ -70,7 +70,7 @@ async function words() {
   byId("mood-said").textContent =
     `${word[0].toUpperCase()}${word.slice(1)}: valence ${signed(valence)}, arousal ${signed(arousal)}`;
   byId("curve-said").textContent = curve.said();
-  byId("playing").textContent = playingWords(latest.composer);
+  byId("playing").textContent = playingWords(latest);
   meter.say(latest);
   if (linked) notice(latest.notice || deaf);
   health.say(latest, await listener.delayMs());
