@@ -164,4 +164,4 @@ def _next(answers: Iterator[Told | bytes]) -> Told | bytes | None:
 
 def _short(reason: str) -> str:
     """As much as fits into a close frame."""
-    return reason.encode()[:120].decode(errors="ignore")
+    return reason.encode(errors="replace")[:120].decode(errors="ignore")
