@@ -180,6 +180,10 @@ class Relay:
 
     def close(self) -> None:
         """Free the graph. May be called twice."""
+        # A destroyed graph keeps what is plugged into it.
+        for runner in self._runners:
+            self._desk.unplug(runner.rack)
+        self._runners.clear()
         self._desk.close()
 
     @property

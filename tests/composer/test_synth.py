@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -253,3 +255,23 @@ def test_memory_stays_flat_however_many_notes_are_played(
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     play(20)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2_000
+
+
+def resident_mib() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="resident memory is read from /proc")
+def test_a_closed_synthesiser_leaves_nothing_behind() -> None:
+    def once() -> None:
+        made = Synth(PRESETS["lofi"], seed=1, warm=False)
+        ticks(made, 5)
+        made.close()
+        del made
+        gc.collect()
+
+    once()
+    before = resident_mib()
+    for _ in range(4):
+        once()
+    assert resident_mib() - before < 30.0, "each holds about as much: a composer that is listened to leaks"
