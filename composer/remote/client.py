@@ -17,14 +17,16 @@ import logging
 import math
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from composer.errors import ComposerError
+from composer.played import Begun, Sounded
 from composer.remote.line import ANSWER_S, Line, NotNow, Remote, RemoteError, ahead_for
 from composer.remote.messages import (
     FRAME_BYTES,
@@ -33,6 +35,7 @@ from composer.remote.messages import (
     GetPlaying,
     GetState,
     Message,
+    Notes,
     Playing,
     Prime,
     Primed,
@@ -41,7 +44,9 @@ from composer.remote.messages import (
     Restored,
     State,
     Steer,
+    Told,
 )
+from composer.remote.notes import events, rows
 from composer.seal import seal, unseal
 
 log = logging.getLogger(__name__)
@@ -50,6 +55,7 @@ Block = npt.NDArray[np.float32]
 T = TypeVar("T")
 
 RETRY_S = (0.1, 0.25, 0.5, 1.0, 2.0)
+MAX_NOTES_KEPT = 4096
 SOUND_S = 8.0
 """Sound that was asked for and has not come after this long will not come."""
 
@@ -82,6 +88,8 @@ class RemoteComposer:
         self._asked_for = 0
         self._waiting: Block = np.zeros((0, 2), np.float32)
         """What has come and was not handed out yet: samples from `_handed_out` on."""
+        self._notes: deque[Begun | Sounded] = deque(maxlen=MAX_NOTES_KEPT)
+        """What has been told of and not taken; the oldest are lost where nobody takes them."""
         self.latency_samples = 0
         """That of the composer there, and `ahead`. Known once a piece has begun."""
 
@@ -121,7 +129,7 @@ class RemoteComposer:
             if have >= n_samples:
                 break
             line = self._playing()
-            blocks.append(self._block(line.told(bytes, line.receive(SOUND_S))))
+            blocks.append(self._block(line.told(bytes, self._heard(line, SOUND_S))))
             have += len(blocks[-1])
         sound = np.concatenate(blocks)
         self._waiting = sound[n_samples:]
@@ -132,10 +140,11 @@ class RemoteComposer:
         """What `restore` needs, here or in another process: the composer's own, and the sound on its way."""
         size = self._answer(State, GetState()).size
         line = self._playing()
-        inner = line.told(bytes, line.receive(ANSWER_S))
+        inner = line.told(bytes, self._heard(line, ANSWER_S))
         if len(inner) != size:
             raise RemoteError(f"The composer at {self._remote.place} sent another state than it announced.")
-        head = json.dumps([self._handed_out, len(self._waiting)]).encode()
+        coming = rows(note for note in self._notes if note.at_sample >= self._handed_out)
+        head = json.dumps([self._handed_out, len(self._waiting), coming]).encode()
         return seal(len(head).to_bytes(8, "little") + head + self._waiting.astype("<f4").tobytes() + inner)
 
     def restore(self, state: bytes, exact: bool = True) -> None:
@@ -148,7 +157,8 @@ class RemoteComposer:
         body = unseal(state)
         size = int.from_bytes(body[:8], "little")
         try:
-            handed_out, waiting = json.loads(body[8 : 8 + size])
+            handed_out, waiting, coming = json.loads(body[8 : 8 + size])
+            notes = events(coming)
             begin, end = 8 + size, 8 + size + waiting * FRAME_BYTES
             sound = np.frombuffer(body[begin:end], "<f4").reshape(waiting, 2).astype(np.float32)
         except (ValueError, TypeError) as error:
@@ -161,12 +171,20 @@ class RemoteComposer:
             line.send(inner)
             self._told(Restored)  # the sound before it belongs to what was played until now
             self._handed_out, self._asked_for, self._waiting = handed_out, handed_out + waiting, sound
+            self._notes = deque(notes, MAX_NOTES_KEPT)
 
         self._begin(ask)
 
     def now_playing(self) -> Mapping[str, str | float]:
         """What the composer there tells of it."""
         return self._answer(Playing, GetPlaying()).words if self._line is not None else {}
+
+    def take_notes(self) -> tuple[Begun | Sounded, ...]:
+        """Beats and notes of what was handed out since the last call; none from a composer that has none."""
+        taken = []
+        while self._notes and self._notes[0].at_sample < self._handed_out:
+            taken.append(self._notes.popleft())
+        return tuple(taken)
 
     def close(self) -> None:
         """Say goodbye. Idempotent."""
@@ -211,9 +229,21 @@ class RemoteComposer:
     def _told(self, kind: type[T]) -> T:
         """The next text that is told, which must be of this kind; the sound before it is kept."""
         line = self._connected()
-        while isinstance(said := line.receive(ANSWER_S), bytes):
+        while isinstance(said := self._heard(line, ANSWER_S), bytes):
             self._waiting = np.concatenate([self._waiting, self._block(said)])
         return line.told(kind, said)
+
+    def _heard(self, line: Line, timeout_s: float) -> Told | bytes:
+        """The next frame that is not about notes; those are kept."""
+        while isinstance(said := line.receive(timeout_s), Notes):
+            self._keep(said.rows)
+        return said
+
+    def _keep(self, told: list[Any]) -> None:
+        try:
+            self._notes.extend(events(told))
+        except ValueError as error:
+            raise RemoteError(f"The composer at {self._remote.place} told of notes: {error}") from error
 
     def _ask_until(self, sample: int) -> None:
         if sample > self._asked_for:

@@ -20,6 +20,7 @@ from composer.remote.messages import (
     Error,
     Hello,
     Message,
+    Notes,
     Playing,
     Primed,
     Restored,
@@ -161,7 +162,7 @@ class Line:
                 raise NotNow(f"{place}: {detail}")
             case Error(_, detail):
                 raise RemoteError(f"{place}: {detail}")
-            case Welcome() | Primed() | State() | Restored() | Playing():
+            case Welcome() | Primed() | State() | Restored() | Playing() | Notes():
                 return said
             case _:
                 raise RemoteError(f"What answers at {place} asks instead of telling.")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, NamedTuple, TypeVar, get_type_hints
+from typing import Any, NamedTuple, TypeVar, get_origin, get_type_hints
 
 from composer.errors import ComposerError
 
@@ -111,6 +111,12 @@ class Playing(NamedTuple):
     words: dict[str, str | float]
 
 
+class Notes(NamedTuple):
+    """What the next sound lets hear, as `composer.remote.notes` has it. Unasked."""
+
+    rows: list[Any]
+
+
 class Error(NamedTuple):
     """`kind` is version, busy, anchor, state, message or fault; `detail` is a sentence.
 
@@ -122,7 +128,7 @@ class Error(NamedTuple):
 
 
 Asked = Hello | Prime | Steer | Accent | Render | GetState | Restore | GetPlaying
-Told = Welcome | Primed | State | Restored | Playing | Error
+Told = Welcome | Primed | State | Restored | Playing | Notes | Error
 Message = Asked | Told
 
 KINDS: dict[str, type[Message]] = {
@@ -139,6 +145,7 @@ KINDS: dict[str, type[Message]] = {
     "restored": Restored,
     "get_playing": GetPlaying,
     "playing": Playing,
+    "notes": Notes,
     "error": Error,
 }
 _NAMES = {kind: name for name, kind in KINDS.items()}
@@ -175,6 +182,8 @@ def decode(text: str) -> Message:
 def _fits(value: object, wanted: Any) -> bool:
     if wanted is bool or wanted is str:
         return isinstance(value, wanted)
+    if get_origin(wanted) is list:
+        return isinstance(value, list)
     if wanted is int:
         return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST
     if wanted is float:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from composer.errors import ComposerError
+from composer.played import Begun, Sounded
 from composer.remote.messages import (
     MAX_CREDIT_SAMPLES,
     MAX_STATE_BYTES,
@@ -24,6 +25,7 @@ from composer.remote.messages import (
     GetState,
     Hello,
     Message,
+    Notes,
     Playing,
     Prime,
     Primed,
@@ -35,6 +37,7 @@ from composer.remote.messages import (
     Told,
     Welcome,
 )
+from composer.remote.notes import rows
 from composer.score import SAMPLE_RATE_HZ
 
 log = logging.getLogger(__name__)
@@ -57,6 +60,13 @@ class Playable(Protocol):
     def restore(self, state: bytes, exact: bool = True) -> None: ...
     def now_playing(self) -> Mapping[str, str | float]: ...
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class TellsNotes(Protocol):
+    """What a composer may be beside: one that tells what it has played since it was last asked."""
+
+    def take_notes(self) -> tuple[Begun | Sounded, ...]: ...
 
 
 class Instrument(NamedTuple):
@@ -150,7 +160,7 @@ class Served:
             return Error("anchor", str(error))
         return Primed()
 
-    def _render(self, until_sample: int) -> Iterator[bytes]:
+    def _render(self, until_sample: int) -> Iterator[Told | bytes]:
         composer = self._playing()
         if until_sample - self._made > MAX_CREDIT_SAMPLES:
             raise BadMessage(f"At most {MAX_CREDIT_SAMPLES} samples may be asked for at once.")
@@ -159,6 +169,8 @@ class Served:
             block = composer.render(count)
             assert block.shape == (count, CHANNELS)
             self._made += count
+            if isinstance(composer, TellsNotes) and (played := composer.take_notes()):
+                yield Notes(rows(played))
             yield block.astype("<f4").tobytes()
 
     def _restored(self, state: bytes) -> Told:

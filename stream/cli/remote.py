@@ -96,16 +96,17 @@ def composer(
 def of_symbolic() -> Instrument:
     """The shipped weights, loaded. Raises WeightsError."""
     from composer.remote.served import Instrument
-    from composer.symbolic import SymbolicComposer
-    from composer.weights import playable, read, read_card
+    from composer.weights import read_card
+    from stream.cli.telling import TellingComposer, shipped
 
-    weights, card = playable(read()), read_card()
+    shipped()
+    card = read_card()
     return Instrument(
         card["name"],
         "symbolic",
         card["licence"],
-        SymbolicComposer.latency_samples,
-        lambda: SymbolicComposer(*weights),
+        TellingComposer.latency_samples,
+        TellingComposer,
     )
 
 

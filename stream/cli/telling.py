@@ -29,7 +29,7 @@ class TellingComposer(SymbolicComposer):
         self._kept: deque[Begun | Sounded] = deque(maxlen=MAX_KEPT)
         super().__init__(*shipped(), played=self._kept.append)
 
-    def take_notes(self) -> tuple[object, ...]:
+    def take_notes(self) -> tuple[Begun | Sounded, ...]:
         if not self._kept:
             return ()
         notes = tuple(self._kept)

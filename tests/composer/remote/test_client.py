@@ -15,6 +15,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
+from composer.played import Begun, Sounded
 from composer.remote import served
 from composer.remote.client import RemoteComposer, RemoteFactory
 from composer.remote.line import (
@@ -191,3 +192,54 @@ def test_it_connects_when_the_piece_begins_and_not_before() -> None:
 def test_what_is_no_address_is_refused_without_patience(url: str) -> None:
     with pytest.raises(RemoteError, match="address"):
         RemoteComposer(Remote(url)).prime("slow piano", 1)
+
+
+class Telling(Ramp):
+    """A note on every hundredth sample, as soon as it is made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.noted = 0
+
+    def take_notes(self) -> tuple[Begun | Sounded, ...]:
+        told = [Sounded(at, "vibes@lead", 60, 0.5) for at in range(self.noted, self.at) if at % 100 == 0]
+        self.noted = self.at
+        return tuple(told)
+
+
+def heard_at(notes: tuple[Begun | Sounded, ...]) -> list[int]:
+    return [note.at_sample for note in notes]
+
+
+def test_notes_come_with_the_sound_they_belong_to(stack: ExitStack) -> None:
+    there = Instrument("Telling", "symbolic", "free", 0, Telling)
+    server = stack.enter_context(serving(there))
+    composer = RemoteComposer(at(server, ahead=960))
+    stack.callback(composer.close)
+    composer.prime("slow piano", 1)
+    assert composer.take_notes() == ()
+    composer.render(250)
+    assert heard_at(composer.take_notes()) == [0, 100, 200]
+    composer.render(60)
+    assert heard_at(composer.take_notes()) == [300] and composer.take_notes() == ()
+    # What is on its way goes with the state: a successor tells of it when it is handed out.
+    state = composer.state()
+    composer.close()
+    successor = RemoteComposer(at(server, ahead=960, patience_s=5.0))
+    stack.callback(successor.close)
+    successor.restore(state)
+    successor.render(200)
+    assert heard_at(successor.take_notes()) == [400, 500]
+
+
+def test_notes_that_are_none_end_it_with_a_sentence(stack: ExitStack) -> None:
+    class Babbling(Telling):
+        def take_notes(self) -> tuple[Begun | Sounded, ...]:
+            return (Sounded(0, "vibes@lead", "C", 0.5),)  # type: ignore[arg-type]
+
+    server = stack.enter_context(serving(Instrument("Babbling", "symbolic", "free", 0, Babbling)))
+    composer = RemoteComposer(at(server))
+    stack.callback(composer.close)
+    composer.prime("slow piano", 1)
+    with pytest.raises(RemoteError, match="told of notes: The values of a note"):
+        composer.render(480)

@@ -33,6 +33,7 @@ EXAMPLES: list[Message] = [
     messages.Restored(),
     messages.GetPlaying(),
     messages.Playing({"style": "x", "tempo": 60.5}),
+    messages.Notes([["note", 0, "vibes@lead", 72, 0.5]]),
     messages.Error("busy", "Later."),
 ]
 

@@ -9,8 +9,13 @@ import numpy as np
 
 from composer import symbolic
 from composer.played import Begun, Sounded
+from composer.remote.client import RemoteComposer
+from composer.remote.line import Remote
 from stream.cli import telling
+from stream.cli.remote import of_symbolic
+from stream.cli.telling import TellingComposer
 from stream.ports import TellsNotes
+from tests.composer.contract.conftest import serving
 
 SECONDS = 3
 
@@ -40,3 +45,22 @@ def test_notes_are_told_and_the_music_is_the_same(tmp_path: Path) -> None:
     data = (tmp_path / "notes.mid").read_bytes()
     assert data.startswith(b"MThd") and data.count(b"MTrk") == 1
     assert len(data) == 14 + 8 + int.from_bytes(data[18:22], "big")
+
+
+def test_a_composer_elsewhere_tells_the_same_notes() -> None:
+    def notes(composer: TellingComposer | RemoteComposer) -> list[object]:
+        try:
+            composer.prime("chiptune", 4)
+            told: list[object] = []
+            for _ in range(200):
+                composer.render(480)
+                told += composer.take_notes()
+            return told
+        finally:
+            composer.close()
+
+    here = notes(telling.create())
+    with serving(of_symbolic()) as server:
+        elsewhere = notes(RemoteComposer(Remote(f"ws://127.0.0.1:{server.port}", ahead_samples=1440)))
+    assert any(isinstance(note, Sounded) for note in here)
+    assert elsewhere == here
