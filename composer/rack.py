@@ -88,7 +88,12 @@ class Desk:
     def __init__(self, stems: bool = False) -> None:
         """With `stems`, as its racks have them."""
         pairs = 1 + len(SECTIONS) if stems else 1
-        self._graph = sf.AudioGraph(output_device=sf.AudioOut_Dummy(2 * pairs, TICK_SAMPLES), start=False)
+        # Unless told, a node keeps 32 channels of 2048 samples, which fall into the same few lines of the
+        # cache, and a tick is rendered in two parts.
+        config = sf.AudioGraphConfig()
+        config.output_buffer_size = TICK_SAMPLES
+        device = sf.AudioOut_Dummy(2 * pairs, buffer_size=TICK_SAMPLES)
+        self._graph = sf.AudioGraph(config, output_device=device, start=False)
         self._graph.sample_rate = SAMPLE_RATE_HZ
         grid = range(GRID_SAMPLES, TICK_SAMPLES + 1, GRID_SAMPLES)
         self._blocks = {n: sf.Buffer(2 * pairs, n) for n in grid}
