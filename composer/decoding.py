@@ -87,18 +87,20 @@ class StepDecoder:
         for table, field in zip(self._style, style, strict=True):
             start = start + table[field]
         h = np.tile(start, (rows, 1))
+        query_scale = np.float32(c.head_width**-0.5)
         for layer, block in enumerate(self._blocks):
+            keys, values = state.keys[layer], state.values[layer]
             qkv = _rows(block.qkv, _normed(h, block.norm_1)).reshape(rows, 3, c.heads, c.head_width)
-            turned = (qkv[:, :2].copy().view(np.complex64) * turn).view(np.float32)
-            state.keys[layer, :, :, slot] = turned[:, 1]
-            state.values[layer, :, :, slot] = qkv[:, 2]
-            scores = np.matmul(state.keys[layer, :, :, :filled], turned[:, 0, :, :, None])[..., 0]
-            weights = _softmax(scores * np.float32(c.head_width**-0.5))
-            heard = np.matmul(weights[:, :, None], state.values[layer, :, :, :filled])
-            h = h + _rows(block.out, heard.reshape(rows, c.width))
-            h = h + _rows(block.down, _gelu(_rows(block.up, _normed(h, block.norm_2))))
+            turned = (qkv.view(np.complex64)[:, :2] * turn).view(np.float32)
+            keys[:, :, slot] = turned[:, 1]
+            values[:, :, slot] = qkv[:, 2]
+            scores = np.matmul(keys[:, :, :filled], turned[:, 0, :, :, None])[..., 0]
+            scores *= query_scale
+            heard = np.matmul(_softmax(scores)[:, :, None], values[:, :, :filled])
+            h += _rows(block.out, heard.reshape(rows, c.width))
+            h += _rows(block.down, _gelu(_rows(block.up, _normed(h, block.norm_2))))
             if residuals is not None and layer < len(residuals):
-                h = h + residuals[layer]
+                h += residuals[layer]
         state.seen += 1
         return _rows(self._token, _normed(h, self._norm))
 
@@ -163,25 +165,55 @@ class AdapterStream:
         return np.asarray(adapter.gamma[:, None] * curve)
 
 
+# What follows is done in place where it can be: at this size an array more costs as much as the sum in it.
+
+
 def _rows(weight: Array, x: Array) -> Array:
     """weight · x for each row of x: a few matrix-vector products beat one thin matrix product here."""
-    return np.stack([weight @ row for row in x])
+    out = np.empty((len(x), len(weight)), np.float32)
+    for row, into in zip(x, out, strict=True):
+        np.dot(weight, row, out=into)
+    return out
 
 
 def _normed(h: Array, weight: Array) -> Array:
-    centred = h - h.mean(axis=-1, keepdims=True)
-    return np.asarray(centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + _NORM_EPSILON) * weight)
+    width = h.shape[-1]
+    out = h - np.add.reduce(h, axis=-1, keepdims=True) / width
+    power = np.add.reduce(out * out, axis=-1, keepdims=True) / width
+    power += _NORM_EPSILON
+    out /= np.sqrt(power, out=power)
+    out *= weight
+    return np.asarray(out)
 
 
 def _softmax(scores: Array) -> Array:
-    odds = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return np.asarray(odds / odds.sum(axis=-1, keepdims=True))
+    """Of `scores`, in their place."""
+    scores -= np.maximum.reduce(scores, axis=-1, keepdims=True)
+    np.exp(scores, out=scores)
+    scores /= np.add.reduce(scores, axis=-1, keepdims=True)
+    return scores
+
+
+_ERF = tuple(np.float32(a) for a in (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592))
 
 
 def _gelu(x: Array) -> Array:
     """x Φ(x), with erf by Abramowitz & Stegun 7.1.26: within 1.5e-7, which is float32's own rounding."""
-    z = np.abs(x) * np.float32(0.7071067811865476)
-    t = 1.0 / (1.0 + np.float32(0.3275911) * z)
-    tail = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))))
-    erf = np.sign(x) * (1.0 - tail * np.exp(-z * z))
-    return np.asarray(0.5 * x * (1.0 + erf), dtype=np.float32)
+    z = np.abs(x)
+    z *= np.float32(0.7071067811865476)
+    t = z * np.float32(0.3275911)
+    t += 1.0
+    np.divide(1.0, t, out=t)
+    erf = t * _ERF[0]
+    for factor in _ERF[1:]:
+        erf += factor
+        erf *= t
+    np.multiply(z, z, out=z)
+    np.negative(z, out=z)
+    erf *= np.exp(z, out=z)
+    np.subtract(1.0, erf, out=erf)
+    erf *= np.sign(x)
+    erf += 1.0
+    np.multiply(x, 0.5, out=t)
+    erf *= t
+    return erf

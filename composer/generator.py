@@ -47,6 +47,8 @@ class Generator:
         self._seed = seed
         self._random = np.random.Generator(np.random.PCG64(seed))
         self._state: StepState = model.begin(2 if adapter is not None else 1)
+        config = model.config
+        self._residuals = np.zeros((config.shallow, 2, config.width), np.float32)
         self._cursor = Cursor(meter=manner.meter)
         self._notes: list[Note] = []
 
@@ -81,9 +83,12 @@ class Generator:
         if self._stream is None:
             return np.asarray(self._model.step(self._state, token, position, style)[0], np.float64)
         adapted = self._stream.step(valence, arousal)
-        residuals = np.stack([np.zeros_like(adapted), adapted], axis=1)
-        rows = self._model.step(self._state, token, position, style, residuals).astype(np.float64)
-        return np.asarray(rows[0] + self.manner.guidance * (rows[1] - rows[0]))
+        # The first row stays the bare base.
+        self._residuals[:, 1] = adapted
+        base, steered = self._model.step(self._state, token, position, style, self._residuals).astype(
+            np.float64
+        )
+        return np.asarray(base + self.manner.guidance * (steered - base))
 
     def _completed_by(self, token: int, chord: Chord) -> tuple[Beat, ...]:
         """The beats that end because `token` lies beyond them."""

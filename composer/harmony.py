@@ -14,6 +14,7 @@ of which every two bars by themselves say the mode; between, the lesser chords o
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from composer.chance import choose
@@ -66,7 +67,11 @@ _CLOSED = {
 
 def planned(seed: int, bar: int, minor: bool, valence: float) -> Chord:
     """The chord of a bar: a function of the place, the mode and how strong valence is there."""
-    strong = valence < -_STRONG if minor else valence > _STRONG
+    return _planned(seed, bar, minor, valence < -_STRONG if minor else valence > _STRONG)
+
+
+@lru_cache(maxsize=64)
+def _planned(seed: int, bar: int, minor: bool, strong: bool) -> Chord:
     phrase = bar // PHRASE_BARS
     phrases = (_CLOSED if phrase % 2 else _OPEN)[minor, strong]
     # The phrases of four periods share their chords, so that a theme comes back over its own harmony.

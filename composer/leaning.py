@@ -7,6 +7,8 @@ both get a push of their own beside the adapter.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from composer import tokens
@@ -63,15 +65,26 @@ would push out the thirds, and with them the mode."""
 _IS_INNER = ((NOTE_ROLES == UPPER) | (NOTE_ROLES == MIDDLE)).astype(np.float64)
 _LEAD_NOTES = slice(LEAD * tokens.PITCHES, (LEAD + 1) * tokens.PITCHES)
 _LEAD_PITCHES = NOTE_PITCHES[_LEAD_NOTES].astype(np.float64)
-_CLASSES = np.arange(12)
 _PLAYABLE = IN_RANGE.reshape(ROLES, -1)
+
+# What does not change from token to token is reckoned once: here, or by `_planned_logs`.
+_CLASSES = NOTE_PITCHES.reshape(ROLES, -1)[0] % 12
+_BY_CLASS = np.eye(12)[_CLASSES]
+"""(pitches, 12): 1 where a pitch belongs to a class."""
+_DEGREES = np.array([(NOTE_PITCHES - tonic) % 12 for tonic in range(12)])
+"""(12, ROLES * pitches): how far above each tonic a note lies."""
+_AGAINST = np.array([_CONSONANCE[(np.arange(12) - pitch) % 12] for pitch in range(12)])
+"""(12, 12): how well a class sounds with each other."""
+_ALL_CLASSES = NOTE_PITCHES % 12
+_TRUSTS = np.array([[_TRUST[role]] for role in range(ROLES)])
+_INNER_ABOVE = _ABOVE_PRICE * _IS_INNER.reshape(ROLES, -1)[:BASS]
 
 
 def shaped(
     logits: Logits, cursor: Cursor, valence: float, chord: Chord, asked: Asked | None = None
 ) -> Logits:
     """Logits with the mode drawn by valence; notes to the scale, the chord, to consonance or from it, and
-    the melody to its line, where there is a plan."""
+    the melody to its line, where there is a plan. As they are where no note may follow."""
     out = logits.copy()
     if tokens.is_bar(cursor.last):
         keys = out[tokens.KEY0 : tokens.POS0]
@@ -79,12 +92,12 @@ def shaped(
         keys[1::2] -= _MODE_PULL * valence
         if cursor.bar > 0:
             keys[2 * cursor.tonic + int(cursor.minor)] += _STAY_IN_KEY
-    elif cursor.bar >= 0:
+    elif cursor.bar >= 0 and not (tokens.is_key(cursor.last) or tokens.is_note(cursor.last)):
         notes = out[tokens.NOTE0 : tokens.LEN0].reshape(ROLES, -1)
         shares = _log_sums(notes)
         if asked is not None:
             notes[LEAD] += _line_bias(cursor, asked)
-            notes[:BASS] -= _ABOVE_PRICE * _IS_INNER.reshape(ROLES, -1)[:BASS] * _above(asked.lead_at)
+            notes[:BASS] -= _INNER_ABOVE * _above(asked.lead_at)
         notes += _to_degrees(notes, cursor, chord, asked)
         notes += _note_bias(cursor, valence, chord).reshape(ROLES, -1)
         # Which part plays next is the model's affair: a pull to the chord must not make the melody rarer.
@@ -98,53 +111,62 @@ def _to_degrees(notes: Logits, cursor: Cursor, chord: Chord, asked: Asked | None
     Not a pull that is the same for every chord tone: the model would go on with the thirds of the mode that
     has just been left. Octave, voicing and what is not planned stay its own.
     """
-    classes = NOTE_PITCHES.reshape(ROLES, -1)[0] % 12
     top = notes.max(axis=1, keepdims=True)
-    odds = np.where(_PLAYABLE, np.exp(notes - top), 0.0)
-    sums = odds @ np.eye(12)[classes]
+    odds = np.exp(notes - top)
+    odds *= _PLAYABLE
+    sums = odds @ _BY_CLASS
     model = np.log(sums / sums.sum(axis=1, keepdims=True) + 1e-9)
-    bias = np.empty_like(model)
-    for role, trust in _TRUST.items():
-        shares = _OF_CHORD[role]
-        if role == LEAD and asked is not None:
-            if asked.ends:
-                shares = _CLOSING if asked.closes else _ENDING
-            elif cursor.position % 12 == 0:
-                shares = _ON_BEAT
-        plan = _planned_shares(cursor, chord, shares)
-        bias[role] = trust * (np.log(plan) - model[role])
-    return np.asarray(bias[:, classes])
+    of_lead = _OF_CHORD[LEAD]
+    if asked is not None:
+        if asked.ends:
+            of_lead = _CLOSING if asked.closes else _ENDING
+        elif cursor.position % 12 == 0:
+            of_lead = _ON_BEAT
+    bias = _TRUSTS * (_planned_logs(cursor.tonic, cursor.minor, chord.tones, of_lead) - model)
+    return np.asarray(bias[:, _CLASSES])
 
 
-def _planned_shares(cursor: Cursor, chord: Chord, of_chord: tuple[float, float, float]) -> Logits:
+@lru_cache(maxsize=256)
+def _planned_logs(
+    tonic: int, minor: bool, tones: tuple[int, int, int], of_lead: tuple[float, float, float]
+) -> Logits:
+    """(ROLES, 12) by pitch class: the logs of the planned shares. For reading only."""
+    shares = (of_lead if role == LEAD else _OF_CHORD[role] for role in range(ROLES))
+    logs = np.log([_planned_shares(tonic, minor, tones, of_chord) for of_chord in shares])
+    logs.flags.writeable = False
+    return logs
+
+
+def _planned_shares(
+    tonic: int, minor: bool, tones: tuple[int, int, int], of_chord: tuple[float, float, float]
+) -> Logits:
     """(12,) by pitch class: the chord's tones as given, the rest of the scale what is left, alike."""
-    scale = _MINOR_SCALE if cursor.minor else _MAJOR_SCALE
-    others = sorted(scale - set(chord.tones))
+    scale = _MINOR_SCALE if minor else _MAJOR_SCALE
+    others = sorted(scale - set(tones))
     plan = np.full(12, _FOREIGN)
     plan[others] = max((1.0 - sum(of_chord)) / len(others), _FOREIGN)
-    plan[list(chord.tones)] = of_chord
-    return np.roll(plan / plan.sum(), cursor.tonic)
+    plan[list(tones)] = of_chord
+    return np.roll(plan / plan.sum(), tonic)
 
 
 def _note_bias(cursor: Cursor, valence: float, chord: Chord) -> Logits:
     """(ROLES * pitches,): nats for every note, by what sounds and what was struck."""
-    bias = np.zeros(len(NOTE_PITCHES))
-    wanted, against = np.zeros(12), np.zeros(12)
+    wanted = np.zeros(12)
     heard = {(pitch - cursor.tonic) % 12 for pitch, _ in cursor.sounding}
     for tone in chord.tones:
         wanted[tone] += _MISSING_PULL * (tone not in heard)
     wanted[chord.color] += _COLOR_PULL * max(-valence - 0.2, 0.0) * (chord.color not in heard)
-    bias += _IS_INNER * wanted[(NOTE_PITCHES - cursor.tonic) % 12]
+    bias = _IS_INNER * wanted[_DEGREES[cursor.tonic]]
     if cursor.sounding:
-        for pitch, _ in cursor.sounding:
-            against += _CONSONANCE[(_CLASSES - pitch) % 12]
-        bias += _CONSONANCE_PULL * valence / len(cursor.sounding) * against[NOTE_PITCHES % 12]
+        against = _AGAINST[[pitch % 12 for pitch, _ in cursor.sounding]].sum(axis=0)
+        bias += _CONSONANCE_PULL * valence / len(cursor.sounding) * against[_ALL_CLASSES]
     if cursor.lead_times:
         same = tokens.note_token(LEAD, cursor.lead) - tokens.NOTE0
         bias[same] -= _REPEAT_PRICE * min(cursor.lead_times, 4)
     for pitch in cursor.struck:
-        bias -= _STRUCK_PRICE * _IS_INNER * (pitch == NOTE_PITCHES)
-    return bias
+        for role in (UPPER, MIDDLE):
+            bias[tokens.note_token(role, pitch) - tokens.NOTE0] -= _STRUCK_PRICE
+    return np.asarray(bias)
 
 
 def _line_bias(cursor: Cursor, asked: Asked) -> Logits:

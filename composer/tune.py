@@ -142,6 +142,7 @@ def gap(
     return _LONGEST_GAP
 
 
+@lru_cache(maxsize=64)
 def height(seed: int, bar: int, place: int, bar_steps: int) -> float:
     """The theme's line in semitones, about -8 .. 8: corners at the quarters, joined straight.
 
