@@ -27,7 +27,6 @@ from stream.doors.server import serving
 from stream.session.session import Session
 from stream.settings import Settings
 from stream.webrtc.loopback import Recording, listening, publishing
-from tests.composer.musicgen import tiny_musicgen
 from tests.e2e.composer_elsewhere import ComposerElsewhere
 from tests.e2e.test_loopback import (
     Pcm,
@@ -80,6 +79,8 @@ async def snapshot(session: Session) -> int:
 
 @pytest.fixture(scope="module")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tests.composer.musicgen import tiny_musicgen  # torch and transformers: not for a glance at this file
+
     return tiny_musicgen.write(tmp_path_factory.mktemp("weights") / "tiny")
 
 

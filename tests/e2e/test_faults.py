@@ -41,6 +41,7 @@ def assert_unbroken(recording: Recording, since_block: int) -> None:
     assert np.abs(behind_s - np.median(behind_s)).max() < 0.5
 
 
+@pytest.mark.alone
 def test_a_killed_composer_is_back_within_a_second() -> None:
     async def scenario() -> None:
         recording = Recording()
@@ -72,6 +73,7 @@ def test_a_killed_composer_is_back_within_a_second() -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.alone
 def test_a_hung_composer_is_replaced(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         recording = Recording()
@@ -98,6 +100,7 @@ def test_a_hung_composer_is_replaced(caplog: pytest.LogCaptureFixture) -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.alone
 def test_a_stopped_composer_is_replaced_although_it_cannot_even_be_asked_to_leave() -> None:
     async def scenario() -> None:
         recording = Recording()
@@ -151,6 +154,7 @@ def test_a_composer_that_raises_is_revived_by_another_anchor() -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.alone
 def test_a_blocked_loop_costs_silence_but_nothing_else() -> None:
     async def scenario() -> None:
         recording = Recording()

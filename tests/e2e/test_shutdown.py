@@ -105,6 +105,7 @@ def faded(recording: Recording) -> bool:
     return bool(np.abs(np.diff(mono[last - 960 : last + 480])).max() < 1200)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_cleanly(server: tuple[subprocess.Popen[str], str], number: int) -> None:
     process, url = server
@@ -164,6 +165,7 @@ def test_a_recording_is_whole_after_the_end(number: int, tmp_path: Path) -> None
         assert np.abs(kept[-480:]).max() < 30, "the fade is in the file"
 
 
+@pytest.mark.alone
 def test_a_kill_leaves_no_orphans_and_no_memory(server: tuple[subprocess.Popen[str], str]) -> None:
     process, url = server
 

@@ -14,8 +14,10 @@ from stream.cli.wiring import make_app
 from stream.doors.server import serving
 from stream.session.session import Session
 from stream.settings import Settings
-from tests.sensor.pictures import blobs, frame_of
-from tests.sensor.vlm import lives
+from tests.sensor.pictures import blobs, flat, frame_of
+from tests.sensor.vlm import lives, test_host
+
+pytestmark = pytest.mark.e2e
 
 PICTURES_HZ = 8.0
 WITHIN_S = 60.0
@@ -45,7 +47,6 @@ def alive(pid: int) -> bool:
     return True
 
 
-@pytest.mark.e2e
 def test_it_lives_with_the_service(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     settings = Settings(port=0, warm_composers=0)
     slow = SlowReading(tmp_path, life=lives.musical, anchor_after_s=2.0)
@@ -68,3 +69,19 @@ def test_it_lives_with_the_service(tmp_path: Path, caplog: pytest.LogCaptureFixt
     (born,) = tmp_path.iterdir()
     assert not alive(int(born.name)), "and it ends with the service"
     assert "given up" not in caplog.text
+
+
+@pytest.mark.parametrize("family", ["qwen3_vl"])
+def test_a_real_model_in_a_real_process(family: str, tmp_path: Path) -> None:
+    from tests.sensor.vlm.tiny_models import build  # torch and transformers: not for a glance at this file
+
+    folder = build(family, tmp_path / "model", writes_music=True)
+    with SlowReading(folder, "cpu", anchor_after_s=2.0) as host:
+        shown = test_host.Clocked(host.open())
+        for count in range(1, 4):
+            shown.t_s += 1.0
+            shown.eye.offer(flat(40 * count), shown.t_s)
+            assert shown.wait(count, 120.0)
+        assert test_host.until(lambda: shown.answered(3) and bool(shown.anchors), 30.0)
+    assert shown.anchors[0] == "; ".join(["soft piano, slow strings"] * 4)
+    assert all(0 < each.confidence <= 1 and -1 <= each.valence <= 1 for each in shown.found)

@@ -99,6 +99,7 @@ def burners(count: int) -> Iterator[None]:
             process.wait()
 
 
+@pytest.mark.alone
 def test_a_starved_processor_costs_sound_but_no_session() -> None:
     async def scenario() -> None:
         recording = Recording()

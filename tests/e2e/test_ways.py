@@ -103,8 +103,7 @@ async def webrtc_of(url: str) -> Mono:
 
 
 async def http_of(url: str, name: str) -> Mono:
-    pcm, _ = await asyncio.to_thread(played, f"{url}/audio/{name}", HEARD_S)
-    return np.asarray(pcm[:, 0])
+    return np.asarray((await asyncio.to_thread(played, f"{url}/audio/{name}", HEARD_S))[:, 0])
 
 
 async def speakers_of(stream: Stream) -> Mono:

@@ -18,7 +18,6 @@ from sensor.vlm.host import Life, Patience, SlowReading
 from sensor.vlm.messages import Looked
 from tests.sensor.pictures import flat
 from tests.sensor.vlm import lives
-from tests.sensor.vlm.tiny_models import build
 
 QUICK = Patience(load_s=20.0, answer_s=0.5, first_pause_s=0.05, attempts=2)
 
@@ -226,18 +225,3 @@ def test_an_eye_keeps_one_frame_and_few_answers() -> None:
         eye.deliver(Looked(1, float(i), 0.0, 0.0, 1.0))
     kept = eye.take_looked()
     assert len(kept) == LOOKS_KEPT and kept[-1].t_s == 3 * LOOKS_KEPT - 1
-
-
-@pytest.mark.e2e
-@pytest.mark.parametrize("family", ["qwen3_vl"])
-def test_a_real_model_in_a_real_process(family: str, tmp_path: Path) -> None:
-    folder = build(family, tmp_path / "model", writes_music=True)
-    with SlowReading(folder, "cpu", anchor_after_s=2.0) as host:
-        shown = Clocked(host.open())
-        for count in range(1, 4):
-            shown.t_s += 1.0
-            shown.eye.offer(flat(40 * count), shown.t_s)
-            assert shown.wait(count, 120.0)
-        assert until(lambda: shown.answered(3) and bool(shown.anchors), 30.0)
-    assert shown.anchors[0] == "; ".join(["soft piano, slow strings"] * 4)
-    assert all(0 < each.confidence <= 1 and -1 <= each.valence <= 1 for each in shown.found)

@@ -1,20 +1,12 @@
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Iterator
 
 import pytest
-from av import VideoFrame
 
-from stream.doors.server import serving
 from stream.errors import Refused
 from stream.session.admission import Admission, machine_ticks
 from stream.session.load import DOWN_AFTER_S, UP_AFTER_S, Governor, Level, Sample, room_for_another
-from stream.settings import Settings
-from stream.webrtc.loopback import publishing
-from tests.e2e.test_loopback import until
-from tests.stream.served import scripted_app
 
 INF = float("inf")
 
@@ -146,36 +138,3 @@ def test_levels_set_how_often_pictures_are_read_and_never_raise_it() -> None:
             admission.apply(level, [])
             seen.append(sensing.readings_hz)
         assert seen == expected
-
-
-def pictures() -> Iterator[VideoFrame]:
-    while True:
-        yield VideoFrame(64, 48, "yuv420p")
-
-
-@pytest.mark.e2e
-def test_only_key_frames_are_decoded_and_the_sender_is_asked_for_them() -> None:
-    async def scenario() -> None:
-        settings = Settings(port=0, warm_composers=0)
-        app = scripted_app(settings)
-        async with serving(app, settings) as url, publishing(url, pictures(), fps=20):
-            sessions = app.state.sessions
-            session = sessions.get("live")
-
-            async def frames(seconds: float) -> int:
-                before: int = session.slot.frames
-                await asyncio.sleep(seconds)
-                return int(session.slot.frames) - before
-
-            await until(lambda: session.slot.frames > 5)
-            assert await frames(1.0) > 10
-            sessions.admission.apply(Level.KEY_FRAMES, sessions)
-            assert "key frames" in session.notice
-            await asyncio.sleep(0.3)
-            # One is asked for every two seconds, and comes.
-            assert 1 <= await frames(4.2) <= 8
-            sessions.admission.apply(Level.ALL, sessions)
-            await asyncio.sleep(1.0)
-            assert await frames(1.0) > 10 and session.notice == ""
-
-    asyncio.run(scenario())
