@@ -14,29 +14,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
-import multiprocessing
 import os
-import re
 import time
-from collections.abc import AsyncIterator, Iterator
-from fractions import Fraction
-from multiprocessing.connection import Connection
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import av
-from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from rich.console import Console
 
 from bench.report import Figure, above, below
 from bench.scope import Scope
-from stream.beside.clips import sample_clips
+from bench.senders import KINDS, Kind, encoded, session
+from bench.served import Memory, Service, service
 from stream.cli import top
-from stream.doors.server import serving
 from stream.errors import PeerFailed
 from stream.settings import Settings
-from stream.webrtc.loopback import listening, publishing_track, request
+from stream.webrtc.loopback import request
 
 SETTLE_S = 12.0
 STEP_S = 10.0
@@ -44,24 +35,6 @@ HOLD_S, HOLD_FULL_S = 45.0, 300.0
 """What was carried at last is held for this long."""
 LEAST_READINGS_HZ = 1.0
 MOST = 24
-CLOCK_HZ = 90_000
-
-
-class Kind(NamedTuple):
-    name: str
-    codec: str
-    width: int
-    height: int
-    fps: int
-    wanted: int
-    """Sessions that two cores should carry; half of them are begun with."""
-
-
-KINDS = (
-    Kind("360p10 H.264", "H264", 640, 360, 10, 8),
-    Kind("360p10 VP8", "VP8", 640, 360, 10, 8),
-    Kind("720p30 H.264", "H264", 1280, 720, 30, 4),
-)
 
 
 class Step(NamedTuple):
@@ -83,142 +56,8 @@ class Step(NamedTuple):
     """Readings a second of the session that had fewest."""
 
 
-def encoded(kind: Kind, seconds: float = 4.0) -> list[bytes]:
-    """Real clips, scaled; a key frame every two seconds, as OBS sends them."""
-    frames: list[av.VideoFrame] = []
-    for path in itertools.cycle(sample_clips()):
-        with av.open(str(path)) as container:
-            for frame in itertools.islice(container.decode(video=0), kind.fps):
-                frames.append(frame.reformat(kind.width, kind.height, "yuv420p"))
-        if len(frames) >= kind.fps * seconds:
-            break
-    name, options = (
-        ("libx264", {"preset": "veryfast", "tune": "zerolatency", "profile": "baseline", "sc_threshold": "0"})
-        if kind.codec == "H264"
-        else ("libvpx", {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"})
-    )
-    encoder = av.CodecContext.create(name, "w")
-    assert isinstance(encoder, av.VideoCodecContext)
-    encoder.width, encoder.height, encoder.pix_fmt = kind.width, kind.height, "yuv420p"
-    encoder.framerate, encoder.time_base = Fraction(kind.fps, 1), Fraction(1, kind.fps)
-    encoder.bit_rate = 2_500_000 if kind.height > 400 else 500_000
-    encoder.gop_size = 2 * kind.fps
-    encoder.options = options
-    packets: list[bytes] = []
-    for n, frame in enumerate(frames[: round(kind.fps * seconds)]):
-        frame.pts, frame.time_base = n, encoder.time_base
-        frame.pict_type = av.video.frame.PictureType.NONE
-        packets += [bytes(packet) for packet in encoder.encode(frame)]
-    packets += [bytes(packet) for packet in encoder.encode(None)]
-    return packets
-
-
-class EncodedTrack(MediaStreamTrack):
-    """Sends the same encoded frames again and again at a steady rate; each begins with a key frame."""
-
-    kind = "video"
-
-    def __init__(self, packets: list[bytes], fps: int) -> None:
-        super().__init__()
-        self._packets = itertools.cycle(packets)
-        self._period_s = 1.0 / fps
-        self._began_s: float | None = None
-        self._count = 0
-
-    async def recv(self) -> av.Packet[Any]:
-        if self.readyState != "live":
-            raise MediaStreamError
-        now_s = time.monotonic()
-        if self._began_s is None:
-            self._began_s = now_s
-        await asyncio.sleep(max(0.0, self._began_s + self._count * self._period_s - now_s))
-        packet = av.Packet(next(self._packets))
-        packet.pts = round(self._count * self._period_s * CLOCK_HZ)
-        packet.time_base = Fraction(1, CLOCK_HZ)
-        self._count += 1
-        return packet
-
-
-class Memory(NamedTuple):
-    """MiB, each page that processes share divided among them; nan where the system does not say."""
-
-    service: float
-    composers: float
-
-
-def share_mib(pid: int | str | None) -> float:
-    """From /proc/PID/smaps_rollup: see proc(5)."""
-    try:
-        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    except OSError:
-        return float("nan")
-    return int(re.findall(r"^Pss:\s+(\d+)", rollup, re.MULTILINE)[0]) / 1024
-
-
-def _serve(settings: Settings, pipe: Connection) -> None:
-    from stream.cli.threads import few_arenas, one_thread_each
-    from stream.cli.wiring import make_app
-
-    one_thread_each()
-    few_arenas()
-
-    async def work() -> None:
-        app = make_app(settings)
-        async with serving(app, settings) as url:
-            pipe.send(url)
-            while await asyncio.to_thread(pipe.recv):
-                composers = [share_mib(each.composer_pid) for each in app.state.sessions]
-                pipe.send(Memory(share_mib("self"), sum(composers)))
-
-    asyncio.run(work())
-
-
-class Service:
-    """A service in a process of its own."""
-
-    def __init__(self, url: str, pipe: Connection) -> None:
-        self.url = url
-        self._pipe = pipe
-
-    async def memory(self) -> Memory:
-        def ask() -> Memory:
-            self._pipe.send(True)
-            told = self._pipe.recv()
-            assert isinstance(told, Memory)
-            return told
-
-        return await asyncio.to_thread(ask)
-
-
-@contextlib.contextmanager
-def service(settings: Settings) -> Iterator[Service]:
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(settings, theirs))
-    process.start()
-    try:
-        if not ours.poll(60.0):
-            raise PeerFailed("the service did not begin within a minute")
-        yield Service(str(ours.recv()), ours)
-    finally:
-        with contextlib.suppress(OSError):
-            ours.send(False)
-        process.join(20.0)
-        process.kill()
-
-
 async def scrape(url: str) -> top.Scrape:
     return top.parse((await request("GET", f"{url}/metrics")).body, time.monotonic())
-
-
-@contextlib.asynccontextmanager
-async def session(url: str, name: str, kind: Kind, packets: list[bytes]) -> AsyncIterator[None]:
-    track = EncodedTrack(packets, kind.fps)
-    async with (
-        publishing_track(url, track, session=name, codec=kind.codec),
-        listening(url, lambda received: None, session=name),
-    ):
-        yield
 
 
 def judged(before: top.Scrape, after: top.Scrape, sessions: int, memory: Memory) -> Step:

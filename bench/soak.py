@@ -25,8 +25,8 @@ from typing import Annotated, NamedTuple
 import typer
 from rich.console import Console
 
-from bench.capacity import KINDS, EncodedTrack, encoded
 from bench.report import Figure, below, machine, show
+from bench.senders import KINDS, EncodedTrack, encoded
 from stream.cli.threads import few_arenas
 from stream.doors.server import serving
 from stream.errors import PeerFailed

@@ -1,4 +1,4 @@
-"""The judgment and the senders of bench/capacity.py; what it measures, only a quiet machine can say."""
+"""The judgment of bench/capacity.py and its senders; what it measures, only a quiet machine can say."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import asyncio
 import av
 import pytest
 
-from bench.capacity import CLOCK_HZ, Climb, EncodedTrack, Kind, Memory, Step, encoded, figures, judged, told
+from bench.capacity import Climb, Step, figures, judged, told
+from bench.senders import CLOCK_HZ, EncodedTrack, Kind, encoded
+from bench.served import Memory
 from stream.cli.top import Scrape
 from stream.webrtc.backlog import is_key_frame
 
