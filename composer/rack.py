@@ -36,6 +36,8 @@ GRID_SAMPLES = 96
 """Notes start on this grid: 2 ms."""
 
 _GLIDE_S = 0.006
+_SHORT_S, _LONG_S = 0.014, 0.49
+"""What delay lines are made for: just over what is asked of them, since SignalFlow holds each 64 times."""
 _ECHO_S = (0.36, 0.48)
 _ECHO_FEEDBACK = 0.38
 _DIFFUSERS_S = ((0.0127, 0.0139), (0.0089, 0.0071))
@@ -88,7 +90,7 @@ class Desk:
     def __init__(self, stems: bool = False) -> None:
         """With `stems`, as its racks have them."""
         pairs = 1 + len(SECTIONS) if stems else 1
-        # Unless told, a node keeps 32 channels of 2048 samples, which fall into the same few lines of the
+        # Unless told, a node keeps 2048 samples a channel (5 MiB more a rack), which fall into the same few lines of the
         # cache, and a tick is rendered in two parts.
         config = sf.AudioGraphConfig()
         config.output_buffer_size = TICK_SAMPLES
@@ -194,18 +196,18 @@ class Rack:
         sway = sf.ChannelArray(
             [sf.SineLFO(_c(0.31), _c(0.007), _c(0.0115)), sf.SineLFO(_c(0.23), _c(0.0085), _c(0.013))]
         )
-        chorus = sf.OneTapDelay(harmony, sway, 0.05) * glide["chorus"]
+        chorus = sf.OneTapDelay(harmony, sway, _SHORT_S) * glide["chorus"]
 
-        tap = sf.OneTapDelay(lead * glide["echo"], _sides(*_ECHO_S), 0.6)
-        echo = sf.CombDelay(tap, _sides(*_ECHO_S), _c(_ECHO_FEEDBACK), 0.6)
+        tap = sf.OneTapDelay(lead * glide["echo"], _sides(*_ECHO_S), _LONG_S)
+        echo = sf.CombDelay(tap, _sides(*_ECHO_S), _c(_ECHO_FEEDBACK), _LONG_S)
         echo_soft = _filter(echo, "low_pass", _c(2200.0))
 
         send = lead + harmony * _c(0.9) + bass * _c(0.12) + drums * _c(0.35) + echo_soft * _c(0.5)
         wet = _filter(send * glide["reverb"], "high_pass", _c(140.0))
         for left, right in _DIFFUSERS_S:
-            wet = sf.AllpassDelay(wet, _sides(left, right), _c(0.6), 0.05)
+            wet = sf.AllpassDelay(wet, _sides(left, right), _c(0.6), _SHORT_S)
         wet = sf.FeedbackDelayNetwork(wet, 8, value["decay"], _c(0.3), _c(1.0), _c(0.0), 0.11)
-        wet = sf.AllpassDelay(wet, _sides(*_SPREADER_S), _c(0.5), 0.05)
+        wet = sf.AllpassDelay(wet, _sides(*_SPREADER_S), _c(0.5), _SHORT_S)
         wet = _filter(wet, "low_pass", _c(5200.0))
 
         whole = lead + harmony + bass + drums + chorus + echo_soft + wet * _c(_WET_GAIN)

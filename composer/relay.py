@@ -30,6 +30,8 @@ LEG_TICKS = 12 * _TICKS_PER_S
 """How long a rack leads, at least; it goes on to the end of its bar."""
 SETTLE_TICKS = 5
 """A rack runs this long before it is struck: by then its gliding values have arrived."""
+_BUILD_TICKS = _TICKS_PER_S // 2
+"""The next rack is made in the last of them, a voice a tick: it holds 25 MiB."""
 _TAIL_TICKS = 6 * _TICKS_PER_S
 """Echo and reverb after the last voice: the longest preset is 60 dB down by then."""
 _FADE_TICKS = _TICKS_PER_S
@@ -99,10 +101,12 @@ class Relay:
 
     def tick(self, now: int) -> None:
         """Once a tick, before anything else: prepare the next rack, let go of what has rung out."""
-        self._spare.build(1)
         leader = self._runners[self._leading]
-        if self._runners[-1] is leader and now - leader.leads_from >= LEG_TICKS * TICK_SAMPLES:
-            self._plug(leader.mix, now)
+        led = (now - leader.leads_from) // TICK_SAMPLES
+        if self._runners[-1] is leader and led >= LEG_TICKS - _BUILD_TICKS:
+            self._spare.build(1)
+            if led >= LEG_TICKS:
+                self._plug(leader.mix, now)
         self._let_go(now)
 
     def retrace(self, legs: Sequence[Leg], now: int) -> None:

@@ -30,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from composer.bank import Bank
+from composer.bank import stock as fill
 from composer.compressor import Compressor, CompressorState
 from composer.drumkit import DRUMS
 from composer.errors import ComposerError
@@ -84,6 +85,11 @@ class SynthState(TypedDict):
 
 class SynthError(ComposerError):
     """The synthesiser was asked for something it cannot play; the message says what."""
+
+
+def stock(preset: Preset) -> None:
+    """Render the tones of `preset` now, for every Synth made later: see `composer.bank.stock`."""
+    fill(_warm_list(preset), drums_of(preset.groove))
 
 
 class Synth:

@@ -53,6 +53,8 @@ MusicGenBitsOption = Annotated[
     int, typer.Option(min=4, max=8, help="Weights on a processor: 8 bits, or 4, faster and worse.")
 ]
 
+WARM_ANCHOR = "NARRASCORE_WARM_ANCHOR"
+"""In the environment: the anchor whose instruments `stream.cli.warm` makes for all composers."""
 DEFAULT_MODEL = "facebook/musicgen-small"
 MUSICGEN_RING_MS = 400
 """A token step that is late must not be heard; the symbolic composer needs less."""

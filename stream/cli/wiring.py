@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from stream.cli.music import symbolic
+from stream.cli.music import WARM_ANCHOR, symbolic
 from stream.cli.story import beside
 from stream.cli.terminal import fail
 
@@ -62,6 +63,8 @@ def make_app(
     from stream.ports import Sensor, Window
 
     composers = offers or [symbolic()]
+    # There is no other way to tell the process that composers are forked from.
+    os.environ[WARM_ANCHOR] = settings.default_anchor or DEFAULT_PRESET
     eye = create_eye()
     LiveSensor(eye, adaptation)  # an unknown name is refused now, not in a session
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from composer.bank import Bank
+from composer import bank as bank_module
+from composer.bank import Bank, stock
 from composer.drumkit import DRUMS, TAKES
 from composer.groove import drums_of
 from composer.instruments import midi_hz
@@ -40,6 +41,26 @@ def test_warming_gives_the_same_tones(bank: Bank) -> None:
     assert np.array_equal(warmed, cold.tone("marimba", 62).buffer.data)
     assert np.array_equal(take, cold.take("hat_soft", 1).data)
     cold.close()
+
+
+def test_what_is_in_stock_is_the_same_tone_and_nobody_makes_it_again(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bank_module, "_stock", {})
+    monkeypatch.setattr(bank_module, "_stock_takes", {})
+    stock([("marimba", 60, 64)], ["hat_soft"])
+    one, two = Bank(), Bank()
+    for made in (one, two):
+        made.keep({"kalimba"})  # another style plays for a while
+        made.warm([("marimba", 60, 64)], ["hat_soft"])
+    tone, take = one.tone("marimba", 62), one.take("hat_soft", 1)
+    assert tone.buffer is two.tone("marimba", 62).buffer and take is two.take("hat_soft", 1)
+    assert tone[1:] == bank.tone("marimba", 62)[1:]
+    assert np.array_equal(tone.buffer.data, bank.tone("marimba", 62).buffer.data)
+    assert np.array_equal(take.data, bank.take("hat_soft", 1).data)
+    assert not one._coming and not one._coming_takes
+    one.close()
+    two.close()
 
 
 def test_keeping_forgets_the_rest(bank: Bank) -> None:

@@ -11,14 +11,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+import signalflow as sf
 
-from composer import relay
+from composer import bank, relay
 from composer.drumkit import DRUMS
 from composer.instruments import INSTRUMENTS
 from composer.presets import PRESETS, Preset
 from composer.rack import VOICES
 from composer.score import SAMPLE_RATE_HZ, TICK_SAMPLES, Strike
-from composer.synth import Synth, SynthError
+from composer.synth import Synth, SynthError, stock
 from tests.composer.scripted import render
 
 Pcm = npt.NDArray[np.float32]
@@ -71,6 +72,25 @@ def test_rendering_ahead_changes_no_sample() -> None:
         heard.append(ticks(made, 60))
         made.close()
     assert np.array_equal(heard[0], heard[1])
+
+
+def test_what_was_made_before_the_graph_sounds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = []
+    for stocked in (False, True):
+        monkeypatch.setattr(bank, "_stock", {})
+        monkeypatch.setattr(bank, "_stock_takes", {})
+        if stocked:
+            stock(PRESETS["lofi"])
+        made = Synth(PRESETS["lofi"], seed=1, warm=False)
+        made.express(0.2, 0.3)
+        made.schedule(Strike(0, name, 60, 0.6, 24_000) for name in ("e_piano@harmony", "kick_soft@drums"))
+        heard.append(ticks(made, 60))
+        made.close()
+    assert np.array_equal(heard[0], heard[1]) and loudness(heard[0]) > 0.01
+
+
+def test_nodes_hold_one_tick(synth: Synth) -> None:
+    assert sf.Constant(0.0).output_buffer_length == TICK_SAMPLES
 
 
 def test_blocks_are_float32_stereo_ticks(synth: Synth) -> None:
