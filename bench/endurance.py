@@ -17,6 +17,7 @@ from rich.progress import track
 
 from bench.report import Figure, below, machine, save, show
 from stream.beside.clips import decoded, in_turn, sample_clips
+from stream.cli.threads import few_arenas, keep_for_good
 from stream.cli.wiring import make_app
 from stream.demo.peers import FPS, HEIGHT, WIDTH
 from stream.demo.run import SHOT_S
@@ -56,7 +57,10 @@ def _run_peers(url: str, seconds: float) -> Heard:
 
 async def measure(seconds: float) -> list[Figure]:
     settings = Settings(port=0, default_anchor="cinematic", seed=7)
+    # As the command does.
+    few_arenas()
     app = make_app(settings)
+    keep_for_good()
     loop = asyncio.get_running_loop()
     times, memory, shares = [], [], []
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as elsewhere:

@@ -33,7 +33,7 @@ def share_mib(pid: int | str | None) -> float:
 
 
 def _serve(settings: Settings, pipe: Connection) -> None:
-    from stream.cli.threads import few_arenas, one_thread_each
+    from stream.cli.threads import few_arenas, keep_for_good, one_thread_each
     from stream.cli.wiring import make_app
 
     one_thread_each()
@@ -41,6 +41,7 @@ def _serve(settings: Settings, pipe: Connection) -> None:
 
     async def work() -> None:
         app = make_app(settings)
+        keep_for_good()
         async with serving(app, settings) as url:
             pipe.send(url)
             while await asyncio.to_thread(pipe.recv):

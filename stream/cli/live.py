@@ -46,6 +46,7 @@ from stream.cli.story import (
     slow_reading,
 )
 from stream.cli.terminal import AnchorOption, JsonOption, SeedOption, VerboseOption, fail, log_to_console
+from stream.cli.threads import keep_for_good
 from stream.cli.wiring import app_or_exit
 
 HostOption = Annotated[str, typer.Option(help="Address to listen on.")]
@@ -143,6 +144,7 @@ def serve(
     service = app_or_exit(settings, adaptation, company(source, obs, obs_password, play), slow, players)
 
     def announce(base: str) -> None:
+        keep_for_good()
         print_addresses(base, settings)
 
     try:
@@ -174,7 +176,9 @@ def demo(
     try:
         clips = work.find_clips()
         work.check_plotting()
-        figures = asyncio.run(work.run(app_or_exit(settings), settings, create, clips, seconds, out))
+        service = app_or_exit(settings)
+        keep_for_good()
+        figures = asyncio.run(work.run(service, settings, create, clips, seconds, out))
     except (StreamError, OSError) as error:
         raise fail(str(error)) from error
     print_table(figures, Console())

@@ -6,7 +6,6 @@ See `stream.composing.process`. A fault is left to the composers, who are heard 
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 
 from composer.anchor import read_anchor
@@ -15,13 +14,11 @@ from composer.presets import DEFAULT_PRESET
 from composer.synth import stock
 from stream.cli.music import WARM_ANCHOR
 from stream.cli.telling import shipped
-from stream.cli.threads import few_arenas
+from stream.cli.threads import few_arenas, keep_for_good
 
 few_arenas()
 with contextlib.suppress(ComposerError):
     shipped()
     # Of the style that sessions begin with: the others' would take as much again, each, of whoever plays one.
     stock(read_anchor(os.environ.get(WARM_ANCHOR, DEFAULT_PRESET)).preset)
-# What is here stays: a collector that looked at it in a composer would copy every page of it.
-gc.collect()
-gc.freeze()
+keep_for_good()
