@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from stream.clock import Clock
 from stream.composing.link import ComposerLink
+from stream.composing.losses import BACKOFF_S, MAX_LOSSES, ComposerStatus, Losses, Lost
 from stream.composing.messages import (
     Accent,
     Applied,
@@ -42,25 +41,9 @@ log = logging.getLogger(__name__)
 TICK_S = 0.05
 DRAIN_WAIT_S = 0.25
 """How long a new composer waits for the old one's last samples to have been played."""
-MAX_LOSSES = 5
-LOSSES_WITHIN_S = 60.0
-BACKOFF_S = (0.0, 0.0, 0.5, 2.0, 4.0)
-"""Wait before starting again after the first, second... loss within `LOSSES_WITHIN_S`."""
 CLOSE_GRACE_S = 0.5
 LEAVE_S = 2.0
 """How long a composer that makes room for another may take to fade out."""
-
-
-class ComposerStatus(NamedTuple):
-    """`state` is starting, playing, restarting or failed; `error` is for people."""
-
-    state: str
-    restarts: int
-    error: str
-
-
-class _Lost(Exception):
-    """The process ended, hung or failed: the message says how."""
 
 
 class ComposerHost:
@@ -109,11 +92,10 @@ class ComposerHost:
         self._accent = False
         self._snapshot: Snapshot | None = None
         self._snapshot_number = 0
-        self._losses: deque[float] = deque(maxlen=MAX_LOSSES)
+        self._losses = Losses()
         self._closing = threading.Event()
         self._wake = threading.Event()
-        ring_samples = link.ring.capacity if ring_samples is None else ring_samples
-        terms = Terms(pool, start_timeout_s, hang_s, ring_samples)
+        terms = Terms(pool, start_timeout_s, hang_s, ring_samples or link.ring.capacity)
         self._succession = Succession(terms, clock, self._wake)
         self._thread = threading.Thread(target=self._run, name=f"composer-host-{name}", daemon=True)
 
@@ -170,7 +152,7 @@ class ComposerHost:
                     if self._succession.changing:
                         self._begin_anew()
                     self._play(*self._succession.take())
-                except _Lost as loss:
+                except Lost as loss:
                     self._note_loss(str(loss))
                 except (OSError, RuntimeError) as error:  # no process could be started
                     self._note_loss(f"cannot be started: {error}")
@@ -180,15 +162,13 @@ class ComposerHost:
     def _begin_anew(self) -> None:
         """What was known of one composer is nothing to the next."""
         self._snapshot = None
-        self._losses.clear()
+        self._losses.forget()
         self.now_playing = {}
         self.anchor_error = ""
         self.status = ComposerStatus("starting", self.status.restarts, "")
 
     def _note_loss(self, reason: str) -> None:
-        now = self._clock()
-        self._losses.append(now)
-        recent = sum(now - t < LOSSES_WITHIN_S for t in self._losses)
+        recent = self._losses.note(self._clock())
         restarts = self.status.restarts + 1
         log.warning("session %s: composer lost (%s), restart %d", self._name, reason, restarts)
         if recent >= MAX_LOSSES:
@@ -197,7 +177,7 @@ class ComposerHost:
             log.error("session %s: composer given up after %d losses in a row", self._name, recent)
             while number == self._prime_number and not (self._closing.is_set() or self._succession.changing):
                 self._rest(1.0)
-            self._losses.clear()
+            self._losses.forget()
         else:
             self.status = ComposerStatus("restarting", restarts, reason)
             self._closing.wait(BACKOFF_S[recent - 1])
@@ -206,7 +186,7 @@ class ComposerHost:
             self._snapshot = None
 
     def _play(self, worker: ComposerProcess, ready: bool) -> None:
-        """Drive one process until it is lost, makes room for another, or we close. Raises _Lost."""
+        """Drive one process until it is lost, makes room for another, or we close. Raises Lost."""
         self._worker = worker
         worker.wake_with(self._wake)
         try:
@@ -224,7 +204,7 @@ class ComposerHost:
             self._rest(TICK_S)
             self._hear(worker)
             if self._clock() - began > start_timeout_s:
-                raise _Lost(f"it was not ready after {start_timeout_s:.0f} s")
+                raise Lost(f"it was not ready after {start_timeout_s:.0f} s")
         # Whatever the last composer left is played, and faded out, before the next one starts.
         drained = self._clock() + DRAIN_WAIT_S
         while self._link.ring.available and self._clock() < drained and not self._closing.is_set():
@@ -259,7 +239,7 @@ class ComposerHost:
                 beat, stalled_s = self._link.heartbeat, 0.0
             limit_s = terms.hang_s if self._playing else terms.start_timeout_s
             if stalled_s > limit_s:
-                raise _Lost(f"it hung for {stalled_s:.1f} s")
+                raise Lost(f"it hung for {stalled_s:.1f} s")
             if self._prime_number != self._primes_sent == self._last_primed:
                 self._primes_sent = self._prime_number
                 worker.tell(Prime(self._primes_sent, self._anchor, self._seed))
@@ -278,7 +258,7 @@ class ComposerHost:
             while self._clock() - began < LEAVE_S and not self._closing.is_set():
                 self._rest(TICK_S)
                 self._hear(worker)
-        except _Lost:  # it has left
+        except Lost:  # it has left
             return
 
     def _rest(self, timeout_s: float) -> None:
@@ -287,12 +267,12 @@ class ComposerHost:
         self._wake.clear()
 
     def _hear(self, worker: ComposerProcess) -> None:
-        """Take in everything the process has said. Raises _Lost when it has failed or ended."""
+        """Take in everything the process has said. Raises Lost when it has failed or ended."""
         alive = worker.alive  # asked first: whatever it said before it ended is heard below
         while (report := worker.hear()) is not None:
             self._note(worker, report)
         if not alive:
-            raise _Lost(f"its process ended with code {worker.exit_code}")
+            raise Lost(f"its process ended with code {worker.exit_code}")
 
     def _note(self, worker: ComposerProcess, report: Report) -> None:
         match report:
@@ -316,4 +296,4 @@ class ComposerHost:
             case Notes():
                 self.on_notes(report)
             case Failed(error):
-                raise _Lost(error)
+                raise Lost(error)

@@ -119,8 +119,14 @@ class ComposerProcess:
             self._wake.set()
 
     def _write(self) -> None:
-        while (command := self._commands.get()) is not None:
-            try:
+        while self._send(self._commands.get()):  # no name for the last one, which may hold a piece's state
+            pass
+
+    def _send(self, command: Command | None) -> bool:
+        """False when there is nobody to tell any more."""
+        try:
+            if command is not None:
                 self._pipe.send(command)
-            except OSError:  # it has gone; whoever watches it knows
-                return
+        except OSError:  # it has gone; whoever watches it knows
+            return False
+        return command is not None

@@ -6,8 +6,9 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 
-from stream.composing.host import ComposerHost, ComposerStatus
+from stream.composing.host import ComposerHost
 from stream.composing.link import ComposerLink
+from stream.composing.losses import ComposerStatus
 from stream.composing.messages import AppliedAccent, AppliedSteer, Notes
 from stream.composing.offer import Offer
 from stream.session.services import Services

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from stream.composing.host import ComposerStatus
+from stream.composing.losses import ComposerStatus
 
 
 class Remarks:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from av import VideoFrame
 
-from stream.composing.host import ComposerStatus
+from stream.composing.losses import ComposerStatus
 from stream.composing.messages import AppliedAccent, AppliedSteer
 from stream.errors import Refused
 from stream.latest_frame import LatestFrame

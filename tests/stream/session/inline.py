@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from stream.composing import worker
-from stream.composing.host import ComposerStatus
 from stream.composing.link import ComposerLink
+from stream.composing.losses import ComposerStatus
 from stream.composing.messages import Accent, AppliedAccent, AppliedSteer, Begin, Prime
 from stream.latest_frame import LatestFrame
 from stream.number_log import NumberLog
