@@ -23,6 +23,8 @@ _KEPT_BARS = 4
 _SIXTEENTHS_LATER = 0.6
 _MOST_AT_ONCE = 3
 _BASS_TOP = 48
+DRONE_RANGE = (36, 63)
+"""Lowest and highest pitch of `drone`."""
 _COLOR_UNDER = -0.35
 """Valence under which held and broken chords get a fourth tone that rubs."""
 

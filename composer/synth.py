@@ -35,6 +35,8 @@ from composer.compressor import Compressor, CompressorState
 from composer.drumkit import DRUMS
 from composer.errors import ComposerError
 from composer.expression import clamped, sound
+from composer.figures import DRONE_RANGE
+from composer.grammar import RANGES
 from composer.groove import drums_of
 from composer.instruments import INSTRUMENTS
 from composer.leveller import DEFAULT_LUFS, Leveller
@@ -49,8 +51,6 @@ Block = npt.NDArray[np.float32]
 
 _GLIDE = 1.0 - math.exp(-TICK_SAMPLES / SAMPLE_RATE_HZ / 0.045)
 _QUEUE_LIMIT = 16_384
-_WARM_RANGES = {0: (57, 88), 1: (52, 79), 2: (48, 76), 3: (33, 55)}
-"""Pitches to render ahead for each role."""
 _KNEE = 0.16
 """Level before the gain from which on the bus is compressed."""
 _QUICK_SAMPLES = 2 * SAMPLE_RATE_HZ
@@ -375,10 +375,10 @@ def _patches(preset: Preset) -> set[str]:
 
 
 def _warm_list(preset: Preset) -> Sequence[tuple[str, int, int]]:
-    """What to render ahead, the layers that play at once first."""
+    """What to render ahead, all that can be asked for: the layers that play at once first."""
     parts = sorted(preset.parts, key=lambda part: part.above)
     out = []
     for part in parts:
-        low, high = _WARM_RANGES[part.role]
+        low, high = RANGES[part.role]
         out.append((part.patch, low + part.shift, high + part.shift))
-    return out
+    return [*out, (preset.drone, *DRONE_RANGE)] if preset.drone else out

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, product
 
 import pytest
 
-from composer.figures import Harmony, figure
+from composer.figures import DRONE_RANGE, Harmony, drone, figure
 from composer.presets import Figure, Part
 from composer.score import BASS, MIDDLE, Beat
 
@@ -55,3 +55,10 @@ def test_notes_last_to_the_next_and_walk_the_chord() -> None:
     notes = [note for note, _ in figure(part, Beat(0, 0, 12, 48, 0, False, ()), -0.5, NOW, 3)]
     assert [(note.step, note.length, note.pitch) for note in notes] == [(0, 6, 55), (6, 6, 60)]
     assert not figure(part, Beat(0, 0, 12, 48, 0, False, ()), 0.5, Harmony(), 3)
+
+
+def test_the_drone_stays_in_its_range() -> None:
+    for tonic, root, third in product(range(12), range(12), (3, 4)):
+        chord = (root, (root + third) % 12, (root + 7) % 12)
+        pitches = drone(Beat(0, 0, 12, 48, tonic, third == 3, (), chord))
+        assert DRONE_RANGE[0] <= min(pitches) and max(pitches) <= DRONE_RANGE[1]
