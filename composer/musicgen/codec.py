@@ -4,8 +4,8 @@ The 32 kHz EnCodec looks ahead: each of its convolutions is centred. Played as a
 keeps the few inputs its kernel still needs and answers as soon as it can, so nothing is computed twice. The
 delays add up to 3.75 frames: the output of frame f is complete when frame f + 4 is known.
 
-A frame at a time there is little to compute and 110 MB of weights to read. So every layer is a product with
-weights laid out for it, where the libraries' convolutions lay them out again at each call.
+Within, time comes first: (n, C). A frame at a time there is little to compute and 110 MB of weights to read,
+so every layer is a `Product`, where the libraries' convolutions lay their weights out again at each call.
 """
 
 from __future__ import annotations
@@ -20,21 +20,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from composer.errors import WeightsError
+from composer.musicgen.product import Product
 
 LOOK_AHEAD_FRAMES = 4
 
 Stage = Callable[[Tensor], Tensor]
-
-
-_THIN = 3
-"""Up to so many columns, a matrix-vector product for each is faster than one matrix product (MKL, AVX2)."""
-
-
-def _product(weight: Tensor, x: Tensor) -> Tensor:
-    """weight · x for x (C, n)."""
-    if 0 < x.shape[1] <= _THIN:
-        return torch.stack([torch.mv(weight, column) for column in x.T.contiguous()], dim=1)
-    return torch.mm(weight, x)
 
 
 def _inside(module: Any) -> Any:
@@ -49,34 +39,33 @@ class _Convolution:
 
     def __init__(self, module: Any) -> None:
         convolution = _inside(module)
-        weight = convolution.weight.detach()
-        self.weight, self.bias = weight.flatten(1).clone(), convolution.bias.detach()[:, None].clone()
+        weight = convolution.weight.detach()  # (out, in, taps)
+        self.product, self.bias = Product(weight.flatten(1).T), convolution.bias.detach().clone()
         self.dilation, self.taps = int(convolution.dilation[0]), weight.shape[2]
         self.reach = (self.taps - 1) * self.dilation
         self.left = self.reach - self.reach // 2
         self.reflects = module.pad_mode == "reflect"
         self.held: Tensor | None = None
-        """The last inputs, at most `reach` of them, (C, n)."""
+        """The last inputs, at most `reach` of them, (n, C)."""
         self.begun = self.reach == 0
 
     def __call__(self, x: Tensor) -> Tensor:
         if self.reach == 0:
-            return torch.add(_product(self.weight, x), self.bias)
+            return self.product(x).add_(self.bias)
         if self.held is not None:
-            x = torch.cat([self.held, x], dim=1)
+            x = torch.cat([self.held, x])
         if not self.begun:
-            if x.shape[1] <= self.left:
+            if len(x) <= self.left:
                 self.held = x
-                return x.new_zeros(len(self.weight), 0)
-            padding = x[:, 1 : self.left + 1].flip(1) if self.reflects else x.new_zeros(len(x), self.left)
-            x = torch.cat([padding, x], dim=1)
+                return x.new_zeros(0, len(self.bias))
+            padding = x[1 : self.left + 1].flip(0) if self.reflects else x.new_zeros(self.left, x.shape[1])
+            x = torch.cat([padding, x])
             self.begun = True
-        self.held = x[:, max(0, x.shape[1] - self.reach) :].clone()
-        if x.shape[1] <= self.reach:
-            return x.new_zeros(len(self.weight), 0)
-        seen = x.unfold(1, self.reach + 1, 1)[:, :, :: self.dilation]  # (C, n, taps)
-        columns = seen.transpose(1, 2).reshape(-1, seen.shape[1])
-        return torch.add(_product(self.weight, columns), self.bias)
+        self.held = x[max(0, len(x) - self.reach) :].clone()
+        if len(x) <= self.reach:
+            return x.new_zeros(0, len(self.bias))
+        seen = x.unfold(0, self.reach + 1, 1)[:, :, :: self.dilation]  # (n, C, taps)
+        return self.product(seen.reshape(len(seen), -1)).add_(self.bias)
 
     def save(self) -> dict[str, Tensor]:
         kept = {"begun": torch.tensor(self.begun)}
@@ -95,26 +84,23 @@ class _Upsampling:
         self.stride = int(convolution.stride[0])
         if weight.shape[2] != 2 * self.stride:
             raise WeightsError("This EnCodec upsamples in a way we do not know.")
-        self.weight = weight.flatten(1).T.contiguous()  # (out * kernel, in)
-        self.bias = convolution.bias.detach()[:, None].clone()
+        self.product = Product(weight.transpose(1, 2).flatten(1))  # (in, kernel * out)
+        self.bias = convolution.bias.detach().clone()
         self.trim = self.stride - self.stride // 2
         self.tail: Tensor | None = None
 
     def __call__(self, x: Tensor) -> Tensor:
-        length = x.shape[1]
-        if length == 0:
-            return x.new_zeros(len(self.bias), 0)
-        halves = (
-            _product(self.weight, x).view(-1, 2, self.stride, length).transpose(2, 3)
-        )  # (out, 2, n, stride)
-        y = halves[:, 0].clone()
-        y[:, 1:] += halves[:, 1, :-1]
+        if len(x) == 0:
+            return x.new_zeros(0, len(self.bias))
+        halves = self.product(x).view(len(x), 2, self.stride, -1)
+        y = halves[:, 0].clone()  # (n, stride, out)
+        y[1:] += halves[:-1, 1]
         first = self.tail is None
         if self.tail is not None:
-            y[:, 0] += self.tail
-        self.tail = halves[:, 1, -1].clone()
-        sound = torch.add(y.reshape(len(y), -1), self.bias)
-        return sound[:, self.trim :] if first else sound
+            y[0] += self.tail
+        self.tail = halves[-1, 1].clone()
+        sound = y.flatten(0, 1).add_(self.bias)
+        return sound[self.trim :] if first else sound
 
     def save(self) -> dict[str, Tensor]:
         return {"tail": self.tail} if self.tail is not None else {}
@@ -134,24 +120,24 @@ class _Recurrence:
                 getattr(lstm, f"{name}_l{layer}").detach()
                 for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
             )
-            self.layers.append((inputs.clone(), hidden.clone(), (bias_i + bias_h)[:, None].clone()))
+            self.layers.append((Product(inputs.T), Product(hidden.T), bias_i + bias_h))
         self.hidden = torch.zeros(lstm.num_layers, lstm.hidden_size)
         self.cell = torch.zeros_like(self.hidden)
 
     def __call__(self, x: Tensor) -> Tensor:
         y = x
         for layer, (inputs, hidden, bias) in enumerate(self.layers):
-            driven = _product(inputs, y) + bias  # (4 H, n)
-            h, c = self.hidden[layer], self.cell[layer]
+            driven = inputs(y).add_(bias)  # (n, 4 H)
+            h, c = self.hidden[layer : layer + 1], self.cell[layer : layer + 1]
             out = []
-            for step in range(x.shape[1]):
-                i, f, g, o = (driven[:, step] + torch.mv(hidden, h)).chunk(4)
+            for step in range(len(x)):
+                i, f, g, o = (driven[step] + hidden(h)).chunk(4, dim=1)
                 c = f.sigmoid() * c + i.sigmoid() * g.tanh()
                 h = o.sigmoid() * c.tanh()
                 out.append(h)
-            self.hidden[layer], self.cell[layer] = h, c
-            y = torch.stack(out, dim=1) if out else y
-        return x + y if x.shape[1] else x
+            self.hidden[layer], self.cell[layer] = h[0], c[0]
+            y = torch.cat(out) if out else y
+        return x + y if len(x) else x
 
     def save(self) -> dict[str, Tensor]:
         return {"hidden": self.hidden.clone(), "cell": self.cell.clone()}
@@ -177,8 +163,8 @@ class _Residual:
         if self.shortcut is not None:
             x = self.shortcut(x)
         if self.waiting is not None:
-            x = torch.cat([self.waiting, x], dim=1)
-        ready, self.waiting = x[:, : y.shape[1]], x[:, y.shape[1] :].clone()
+            x = torch.cat([self.waiting, x])
+        ready, self.waiting = x[: len(y)], x[len(y) :].clone()
         return y + ready
 
     def save(self) -> dict[str, Tensor]:
@@ -240,10 +226,9 @@ class CodecStream:
         """Codes (frames, K) in; samples at 32 kHz that are now decided, (n,): 640 a frame once running."""
         index = torch.from_numpy(codes.T.copy())  # (K, frames)
         x = torch.stack([table[row] for table, row in zip(self._tables, index, strict=True)]).sum(dim=0)
-        x = x.T  # (C, frames)
         for stage in self._stages:
             x = F.elu(x) if stage is None else stage(x)
-        return np.asarray(x[0].numpy(), dtype=np.float32)
+        return np.asarray(x[:, 0].numpy(), dtype=np.float32)
 
     def save(self) -> dict[str, npt.NDArray[Any]]:
         """All that is held back, for `load`."""

@@ -1,7 +1,8 @@
-"""The codec on a thread of its own: a frame is decoded on the second core while the next step runs.
+"""The codec on a thread of its own: two frames are decoded on the second core while the next two steps run.
 
-The sound of a frame is handed out one exchange after its codes were given, however fast the thread was: so
-what is played does not depend on the machine, only when.
+Two at once, because most of the work is reading weights. The sound of a frame is handed out a fixed number of
+exchanges after its codes were given, however fast the thread was: so what is played does not depend on the
+machine, only when.
 """
 
 from __future__ import annotations
@@ -14,10 +15,15 @@ import numpy.typing as npt
 import torch
 
 from composer.musicgen.codec import CodecStream
+from composer.musicgen.geometry import HOP
 
 Mono = npt.NDArray[np.float32]
+Codes = npt.NDArray[np.int64]
 
-_AHEAD = "ahead"
+FRAMES_A_CALL = 2
+HELD_FRAMES = 2 * FRAMES_A_CALL - 1
+"""A frame waits for its call to be full, and its sound for the next call."""
+_OURS = _AHEAD, _COMING, _WAITING = "ahead", "coming", "waiting"
 
 
 class CodecThread:
@@ -31,34 +37,50 @@ class CodecThread:
         # One thread in torch too: its helpers would wait beside the decoder's.
         self._thread = ThreadPoolExecutor(1, "codec", initializer=torch.set_num_threads, initargs=(1,))
         self._coming: Future[Mono] | None = None
-        self._decided: Mono = np.zeros(0, np.float32)
-        """What the codes given last have decided, once known."""
+        self._forget()
 
     def begin(self) -> None:
         """Forget the stream: the next frame is a first one."""
         self._settle()
         self._codec.begin()
-        self._decided = np.zeros(0, np.float32)
+        self._forget()
 
-    def exchange(self, codes: npt.NDArray[np.int64]) -> Mono:
-        """Codes (frames, K) in; the samples at 32 kHz that the codes before them decided, (n,)."""
-        self._settle()
-        before, self._decided = self._decided, np.zeros(0, np.float32)
-        self._coming = self._thread.submit(self._codec.push, codes)
-        return before
+    def _forget(self) -> None:
+        self._decided: Mono = np.zeros(0, np.float32)
+        """Not handed out yet."""
+        self._waiting: list[Codes] = []
+
+    def exchange(self, codes: Codes) -> Mono:
+        """The codes of a frame (K,) in, `HOP` samples at 32 kHz out; none while the stream begins."""
+        self._waiting.append(codes)
+        if len(self._waiting) == FRAMES_A_CALL:
+            self._settle()
+            self._coming = self._thread.submit(self._codec.push, np.stack(self._waiting))
+            self._waiting = []
+        due = HOP if len(self._decided) >= HOP else 0
+        samples, self._decided = self._decided[:due], self._decided[due:]
+        return samples
 
     def _settle(self) -> None:
         if self._coming is not None:
             coming, self._coming = self._coming, None
-            self._decided = coming.result()
+            self._decided = np.concatenate([self._decided, coming.result()])
 
     def save(self) -> dict[str, npt.NDArray[Any]]:
         """All that is held back, for `load`."""
-        self._settle()
-        return {**self._codec.save(), _AHEAD: self._decided}
+        held: dict[str, npt.NDArray[Any]] = {_AHEAD: self._decided}
+        if self._coming is not None:
+            held[_COMING] = self._coming.result()
+        if self._waiting:
+            held[_WAITING] = np.stack(self._waiting)
+        return {**self._codec.save(), **held}
 
     def load(self, kept: dict[str, npt.NDArray[Any]]) -> None:
         """Go on exactly from a `save`."""
         self._settle()
-        self._codec.load({name: value for name, value in kept.items() if name != _AHEAD})
+        self._codec.load({name: value for name, value in kept.items() if name not in _OURS})
         self._decided = np.array(kept[_AHEAD], np.float32)
+        self._waiting = list(kept.get(_WAITING, ()))
+        if _COMING in kept:
+            self._coming = Future()
+            self._coming.set_result(np.array(kept[_COMING], np.float32))

@@ -19,7 +19,7 @@ from composer.musicgen.stepper import Array, Arrays
 
 log = logging.getLogger(__name__)
 
-_VERSION = 2
+_VERSION = 3
 
 
 def converted(

@@ -24,6 +24,7 @@ from composer.leveller import Leveller
 from composer.limiter import LATENCY_SAMPLES as LIMITER_SAMPLES
 from composer.limiter import Limiter
 from composer.musicgen.assembly import Parts
+from composer.musicgen.codec_thread import HELD_FRAMES
 from composer.musicgen.geometry import FRAME_SAMPLES, HOP
 from composer.musicgen.guard import Guard
 from composer.musicgen.loading import LICENCE
@@ -44,9 +45,9 @@ QUICK_STEPS = 50
 """A second of tokens is what a successor in a hurry reads."""
 _MOOD_STEPS = 100
 """Affect of the last two seconds decides a window's texts."""
-_STEPS_AHEAD = 9
-"""The frame that is handed out was begun this many steps ago: three of delay, four of look-ahead, and one
-that the codec has for itself."""
+STEPS_AHEAD = 8 + HELD_FRAMES
+"""The frame that is handed out was begun this many steps ago: the present one, three of delay, four of
+look-ahead, and those that the codec has for itself."""
 _CODEC_LEAD = 237
 """Samples of a frame that the codec's look-ahead (2402 of 5 x 640) has decided before: at 48 kHz."""
 
@@ -54,9 +55,9 @@ _CODEC_LEAD = 237
 class MusicGenComposer:
     """One endless piece. See the module for its clock."""
 
-    latency_samples = FRAME_SAMPLES + _CODEC_LEAD + DELAY_SAMPLES + LIMITER_SAMPLES
+    latency_samples = HELD_FRAMES * FRAME_SAMPLES + _CODEC_LEAD + DELAY_SAMPLES + LIMITER_SAMPLES
     """A step chooses the last codebook of the frame it completes, which the codec decodes during the next
-    step: 28 ms. The first codebook, which says most, is of a frame that comes three frames later: 88 ms."""
+    steps: 68 ms. The first codebook, which says most, is of a frame that comes three frames later: 128 ms."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -162,7 +163,7 @@ class MusicGenComposer:
             self._tokens.begin_again(0, self._texts(), self._residuals())
         sound = np.repeat(self._upsampler.process(frame)[:, None], 2, axis=1)
         # That of the step which chose this frame's first codebook: the others and the look-ahead came after.
-        arousal = self._past[-_STEPS_AHEAD][1]
+        arousal = self._past[-STEPS_AHEAD][1]
         ticks = []
         for tick in sound.reshape(-1, TICK_SAMPLES, 2):
             self._leveller.process(tick, arousal)
@@ -176,7 +177,7 @@ class MusicGenComposer:
         self._past.append(self._affect)
         residuals = self._steering.step(*self._affect) if self._steering is not None else None
         if (codes := tokens.step(residuals)) is not None:
-            self._mono = np.concatenate([self._mono, self._parts.codec.exchange(codes[None])])
+            self._mono = np.concatenate([self._mono, self._parts.codec.exchange(codes)])
 
     def _texts(self) -> list[WeightedText]:
         """What to listen to under the affect of late."""

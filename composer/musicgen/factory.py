@@ -19,10 +19,13 @@ class MusicGenFactory:
 
     def __call__(self) -> MusicGenComposer:
         """Raises WeightsError when the weights cannot be used."""
+        from composer.musicgen import huge_pages
         from composer.musicgen.assembly import assemble
         from composer.musicgen.engine import MusicGenComposer
 
-        return MusicGenComposer(assemble(self.options))
+        composer = MusicGenComposer(assemble(self.options))
+        huge_pages.ask()
+        return composer
 
 
 def prepare(options: Options) -> str:

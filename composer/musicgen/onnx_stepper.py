@@ -30,16 +30,28 @@ class OnnxStepper:
     """See `composer.musicgen.stepper.Stepper`."""
 
     def __init__(
-        self, model: Path | bytes, host: Arrays, geometry: Geometry, rows: int, capacity: int, threads: int
+        self,
+        model: Path | bytes,
+        host: Arrays,
+        geometry: Geometry,
+        rows: int,
+        capacity: int,
+        threads: int,
+        spin_us: int = 0,
     ) -> None:
-        """`model` is `onnx_graph.graph` for the same rows and capacity, in a file or serialized."""
+        """`model` is `onnx_graph.graph` for the same rows and capacity, in a file or serialized.
+
+        A thread that waits by spinning takes the core that the codec, or the game, would use meanwhile: it
+        does so for `spin_us` and then sleeps.
+        """
         self.rows, self.capacity = rows, capacity
         self._geometry = g = geometry
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = 3
-        # A thread that waits by spinning takes the core that the codec, or the game, would use meanwhile.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spin_us else "0")
+        if spin_us:
+            options.add_session_config_entry("session.intra_op.spin_duration_us", str(spin_us))
         source = model if isinstance(model, bytes) else str(model)
         self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         self._embeddings = host["embeddings"]

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from composer.musicgen.stepper import Array
 
-BLOCK = 128
+BLOCK = 256
 
 Bytes = npt.NDArray[np.uint8]
 

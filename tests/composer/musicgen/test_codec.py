@@ -12,7 +12,7 @@ from transformers import EncodecModel
 
 from composer.errors import WeightsError
 from composer.musicgen.codec import LOOK_AHEAD_FRAMES, CodecStream
-from composer.musicgen.codec_thread import CodecThread
+from composer.musicgen.codec_thread import FRAMES_A_CALL, HELD_FRAMES, CodecThread
 from composer.musicgen.geometry import HOP
 from composer.musicgen.resampler import DELAY_SAMPLES, Upsampler
 from tests.composer.musicgen import tiny_musicgen
@@ -67,26 +67,31 @@ def test_a_stream_goes_on_from_what_it_saved(codec: Any, codes: Any) -> None:
     assert np.abs(again - whole(codec, codes)[: len(again)]).max() <= 1e-5
 
 
-def test_on_its_own_thread_the_same_samples_come_one_exchange_later(codec: Any, codes: Any) -> None:
+def test_on_its_own_thread_the_same_samples_come_a_fixed_number_of_exchanges_later(
+    codec: Any, codes: Any
+) -> None:
     plain, threaded = CodecStream(codec), CodecThread(CodecStream(codec))
-    pushed = [plain.push(codes[at : at + 1]) for at in range(FRAMES)]
-    given = [threaded.exchange(codes[at : at + 1]) for at in range(FRAMES)]
-    assert len(given[0]) == 0
-    assert all(np.array_equal(ours, theirs) for ours, theirs in zip(given[1:], pushed, strict=False))
+    pushed = [plain.push(codes[at : at + FRAMES_A_CALL]) for at in range(0, FRAMES, FRAMES_A_CALL)]
+    given = [threaded.exchange(frame) for frame in codes]
+    silent = LOOK_AHEAD_FRAMES + HELD_FRAMES
+    assert [len(samples) for samples in given] == [0] * silent + [HOP] * (FRAMES - silent)
+    handed_out = np.concatenate(given)
+    assert np.array_equal(handed_out, np.concatenate(pushed)[: len(handed_out)])
 
 
-def test_a_thread_is_left_and_taken_up_with_a_frame_under_way(codec: Any, codes: Any) -> None:
+@pytest.mark.parametrize("cut", [*range(LOOK_AHEAD_FRAMES, LOOK_AHEAD_FRAMES + 4), 13, 14])
+def test_a_thread_is_left_and_taken_up_with_frames_under_way(codec: Any, codes: Any, cut: int) -> None:
     threaded = CodecThread(CodecStream(codec))
-    for at in range(13):
-        threaded.exchange(codes[at : at + 1])
+    for frame in codes[:cut]:
+        threaded.exchange(frame)
     kept = threaded.save()
-    expected = [threaded.exchange(codes[at : at + 1]) for at in range(13, FRAMES)]
+    expected = [threaded.exchange(frame) for frame in codes[cut:]]
     threaded.load(kept)
-    again = [threaded.exchange(codes[at : at + 1]) for at in range(13, FRAMES)]
-    assert len(expected[0]) == HOP
+    again = [threaded.exchange(frame) for frame in codes[cut:]]
+    assert len(expected[-1]) == HOP
     assert all(np.array_equal(one, other) for one, other in zip(again, expected, strict=True))
     threaded.begin()
-    assert len(threaded.exchange(codes[:1])) == 0
+    assert len(threaded.exchange(codes[0])) == 0
 
 
 def test_another_codec_is_refused() -> None:
