@@ -46,8 +46,7 @@ QUICK_STEPS = 50
 _MOOD_STEPS = 100
 """Affect of the last two seconds decides a window's texts."""
 STEPS_AHEAD = 8 + HELD_FRAMES
-"""The frame that is handed out was begun this many steps ago: the present one, three of delay, four of
-look-ahead, and those that the codec has for itself."""
+"""That ago the frame handed out was begun: this step, three of delay, four of look-ahead, the codec's own."""
 _CODEC_LEAD = 237
 """Samples of a frame that the codec's look-ahead (2402 of 5 x 640) has decided before: at 48 kHz."""
 
