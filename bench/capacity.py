@@ -90,7 +90,7 @@ def judged(before: top.Scrape, after: top.Scrape, sessions: int, memory: Memory)
         (after.plain[cpu] - before.plain[cpu]) / elapsed_s,
         total("composer_cpu_seconds_total") / elapsed_s,
         memory.service,
-        memory.composers,
+        memory.composer,
         stages,
         {work: (cpu_s - before.work.get(work, 0.0)) / elapsed_s for work, cpu_s in after.work.items()},
         int(after.plain["narrascore_load_level"]),
@@ -188,7 +188,7 @@ def figures(kind: Kind, climbed: Climb, hold_s: float) -> list[Figure]:
     work = sorted(hold.work_cores.items(), key=lambda pair: -pair[1])
     rows += [Figure(f"{name}: of it {what}", used / each, "cores") for what, used in work if used > 0.001]
     rows += [
-        Figure(f"{name}: memory of a composer", hold.composer_mib / each, "MiB"),
+        Figure(f"{name}: memory of a composer", hold.composer_mib, "MiB"),
         Figure(f"{name}: memory of the service", hold.service_mib, "MiB"),
     ]
     return rows + [Figure(f"{name}: mean {stage}", ms, "ms") for stage, ms in sorted(hold.stages_ms.items())]

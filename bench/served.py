@@ -11,6 +11,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from stream.doors.server import serving
 from stream.errors import PeerFailed
 from stream.settings import Settings
@@ -20,7 +22,8 @@ class Memory(NamedTuple):
     """MiB, each page that processes share divided among them; nan where the system does not say."""
 
     service: float
-    composers: float
+    composer: float
+    """Of one that plays, the mean of all."""
 
 
 def share_mib(pid: int | str | None) -> float:
@@ -45,8 +48,9 @@ def _serve(settings: Settings, pipe: Connection) -> None:
         async with serving(app, settings) as url:
             pipe.send(url)
             while await asyncio.to_thread(pipe.recv):
-                composers = [share_mib(each.composer_pid) for each in app.state.sessions]
-                pipe.send(Memory(share_mib("self"), sum(composers)))
+                pids = [each.composer_pid for each in app.state.sessions if each.composer_pid]
+                composer = float(np.mean([share_mib(pid) for pid in pids])) if pids else float("nan")
+                pipe.send(Memory(share_mib("self"), composer))
 
     asyncio.run(work())
 

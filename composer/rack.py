@@ -17,6 +17,7 @@ for the next.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 
@@ -92,6 +93,8 @@ class Desk:
         pairs = 1 + len(SECTIONS) if stems else 1
         # Unless told, a node keeps 2048 samples a channel: 5 MiB more a rack, which fall into the same few
         # lines of the cache; and a tick is rendered in two parts.
+        # It looks for a file of settings in HOME, and fails where services are begun without one.
+        os.environ.setdefault("HOME", os.path.expanduser("~"))
         config = sf.AudioGraphConfig()
         config.output_buffer_size = TICK_SAMPLES
         device = sf.AudioOut_Dummy(2 * pairs, buffer_size=TICK_SAMPLES)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from stream.cli.music import WARM_ANCHOR
+
 ROOT = Path(__file__).parents[3]
 
 # In a process of its own: what composers are forked from is begun once a process, with what it is told first.
@@ -79,3 +81,39 @@ def test_composers_share_what_is_warm_and_outlive_nobody(tmp_path: Path) -> None
     assert told["lost"], "its end is not known once nobody waits for it: it counts as lost, and is replaced"
     assert told["again"]
     assert told["left"] == []
+
+
+STOCKED = """
+import os
+import stream.cli.warm
+from composer import bank
+from pathlib import Path
+from stream.cli.telling import create
+
+def own_kib():
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
+
+stocked = sum(held[0].data.nbytes for held in bank._stock.values()) / 2**20
+child = os.fork()
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+else:
+    composer = create()
+    composer.prime("folk", 7)
+    composer.render(48_000)
+    print(stocked, own_kib() / 1024, set(composer._synth._bank._zones) == set(bank._stock))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere composers are spawned")
+def test_a_composer_of_the_style_that_sessions_begin_with_makes_no_instrument() -> None:
+    env = {"PYTHONPATH": str(ROOT), "PATH": "", WARM_ANCHOR: "fast folk"}
+    done = subprocess.run(
+        [sys.executable, "-c", STOCKED], cwd=ROOT, env=env, capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stderr
+    stocked, own, shared = done.stdout.split()
+    assert float(stocked) > 40 and shared == "True"
+    # One rack is 25 MiB of it. Made by itself, the instruments would be as much again as is in stock.
+    assert float(own) < 60
