@@ -50,7 +50,7 @@ class StepDecoder:
         """`weights` as named by `composer.model.Decoder`. Raises KeyError when one is missing."""
         self.config = config
         self._token = weights["token.weight"]
-        # Stored by columns: a product then walks through memory once, in order, and waits for it a third less.
+        # By columns: a product then walks through memory once, in order, and waits for it a third less.
         self._logits = np.asfortranarray(self._token)
         self._position = weights["position.weight"]
         self._style = [weights[f"style.{i}.weight"] for i in range(len(config.style_sizes))]

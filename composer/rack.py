@@ -8,10 +8,10 @@
                            ├─ echo (lead) ────────────────┤
                            └─ diffusers ─ delay network ──┘
 
-A rack's nodes are built once; what moves is values (`Settings`), and voices are plugged into their mixer
-while they sound. A rack lasts some seconds: another takes over before anyone needs to know what a node
-remembers (see `composer.relay`). SignalFlow allows one graph in a process at a time: `Desk.close()` frees it
-for the next.
+A rack's nodes are built once, chorus and echo only where the mix has them; what moves is values
+(`Settings`), and voices are plugged into their mixer while they sound. A rack lasts some seconds: another
+takes over before anyone needs to know what a node remembers (see `composer.relay`). SignalFlow allows one
+graph in a process at a time: `Desk.close()` frees it for the next.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import signalflow as sf
 
 from composer.bank import Bank
 from composer.played import Taps
-from composer.presets import SECTIONS
+from composer.presets import SECTIONS, Mix
 from composer.score import SAMPLE_RATE_HZ, TICK_SAMPLES
 from composer.voices import Pool, make_voice
 
@@ -132,34 +132,42 @@ class Rack:
     """Voices, strips and effects, with the memory of everything they have played."""
 
     def __init__(self, bank: Bank, seed: int, taps: Taps | None = None) -> None:
-        """Makes nothing yet: see `build`. There must be a Desk."""
+        """Makes nothing yet: see `prepare` and `wire`. There must be a Desk."""
         self._taps = taps or Taps()
         self.pools: dict[str, Pool] = {}
         self._values: dict[str, sf.Constant] = {f.name: sf.Constant(0.0) for f in fields(Settings)}
         self._values["vibrato_hz"].set_value(5.0)
         self._last: dict[str, float] = {}
+        self._strips: dict[str, sf.Node] = {}
         self._output: sf.Node | None = None
+        self._wired_for: Mix | None = None
         self._steps: Iterator[None] | None = self._assemble(bank, seed)
 
     @property
     def output(self) -> sf.Node:
-        """What the desk hears; the rest of the rack is built now if it has not been."""
-        self.build()
+        """What the desk hears, once it is wired."""
         assert self._output is not None
         return self._output
 
-    def build(self, steps: int = 1_000) -> None:
-        """Make some more of the nodes, a voice a step (half a millisecond), so that no tick pays for all."""
-        for _ in range(steps):
-            if self._steps is None or next(self._steps, self) is self:
-                self._steps = None  # finished: a kept generator would keep this rack in a cycle
-                return
+    def prepare(self, mix: Mix) -> None:
+        """Make a little more, so that no tick pays for all: a voice (half a millisecond), after the last one
+        the effects for `mix`."""
+        if self._steps is None:
+            self.wire(mix)
+        elif next(self._steps, self) is self:
+            self._steps = None  # finished: a kept generator would keep this rack in a cycle
+
+    def wire(self, mix: Mix) -> None:
+        """Make what is still missing: voices, and the effects that `mix` has."""
+        while self._steps is not None:
+            self.prepare(mix)
+        if self._wired_for != mix:
+            self._wired_for, self._output = mix, self._mix(mix)
 
     def _assemble(self, bank: Bank, seed: int) -> Iterator[None]:
         silence = sf.Buffer(2, 16)
         value = self._values
         vibrato = sf.SineLFO(value["vibrato_hz"], _c(-1.0), _c(1.0)) * value["vibrato"]
-        strips: dict[str, sf.Node] = {}
         for name in SECTIONS:
             bend = vibrato if name == "lead" else None
             voices = []
@@ -169,43 +177,48 @@ class Rack:
             # The silence keeps the mixer stereo while no voice is plugged in.
             mixer = sf.Sum([_sides(0.0, 0.0)])
             self.pools[name] = Pool(voices, mixer, bank, seed, self._taps.played)
-            strips[name] = _filter(mixer, "low_pass", value[f"{name}_hz"])
-        yield
-        self._output = self._mix(strips)
+            self._strips[name] = _filter(mixer, "low_pass", value[f"{name}_hz"])
 
     @property
     def sounding(self) -> int:
         """Voices in use, of every section."""
         return sum(pool.sounding for pool in self.pools.values())
 
-    def _mix(self, strips: dict[str, sf.Node]) -> sf.Node:
+    def _mix(self, mix: Mix) -> sf.Node:
         coefficient = _c(math.exp(-1.0 / (_GLIDE_S * SAMPLE_RATE_HZ)))
         glide = {name: sf.Smooth(self._values[name], coefficient) for name in _GLIDING}
-        clean = self._before_bus(strips, glide)
+        clean = self._before_bus(self._strips, glide, mix)
         output = clean * glide["gain"]
         if not self._taps.stems:
             return output
         # Everything before the bus is linear: a section sent alone through the same effects is its share.
         alone = [
-            self._before_bus({n: s if n == name else _sides(0.0, 0.0) for n, s in strips.items()}, glide)
+            self._before_bus(
+                {n: s if n == name else _sides(0.0, 0.0) for n, s in self._strips.items()}, glide, mix
+            )
             for name in SECTIONS
         ]
         return sf.ChannelArray([output, *(stem * glide["gain"] for stem in alone)])
 
-    def _before_bus(self, strips: Mapping[str, sf.Node], glide: Mapping[str, sf.Node]) -> sf.Node:
+    def _before_bus(self, strips: Mapping[str, sf.Node], glide: Mapping[str, sf.Node], mix: Mix) -> sf.Node:
         value = self._values
         lead, harmony, bass, drums = (strips[name] for name in SECTIONS)
+        whole = lead + harmony + bass + drums
+        send = lead + harmony * _c(0.9) + bass * _c(0.12) + drums * _c(0.35)
 
-        sway = sf.ChannelArray(
-            [sf.SineLFO(_c(0.31), _c(0.007), _c(0.0115)), sf.SineLFO(_c(0.23), _c(0.0085), _c(0.013))]
-        )
-        chorus = sf.OneTapDelay(harmony, sway, _SHORT_S) * glide["chorus"]
+        if mix.chorus > 0.0:
+            sway = sf.ChannelArray(
+                [sf.SineLFO(_c(0.31), _c(0.007), _c(0.0115)), sf.SineLFO(_c(0.23), _c(0.0085), _c(0.013))]
+            )
+            whole = whole + sf.OneTapDelay(harmony, sway, _SHORT_S) * glide["chorus"]
 
-        tap = sf.OneTapDelay(lead * glide["echo"], _sides(*_ECHO_S), _LONG_S)
-        echo = sf.CombDelay(tap, _sides(*_ECHO_S), _c(_ECHO_FEEDBACK), _LONG_S)
-        echo_soft = _filter(echo, "low_pass", _c(2200.0))
+        if mix.echo > 0.0:
+            tap = sf.OneTapDelay(lead * glide["echo"], _sides(*_ECHO_S), _LONG_S)
+            echo = sf.CombDelay(tap, _sides(*_ECHO_S), _c(_ECHO_FEEDBACK), _LONG_S)
+            echo_soft = _filter(echo, "low_pass", _c(2200.0))
+            whole = whole + echo_soft
+            send = send + echo_soft * _c(0.5)
 
-        send = lead + harmony * _c(0.9) + bass * _c(0.12) + drums * _c(0.35) + echo_soft * _c(0.5)
         wet = _filter(send * glide["reverb"], "high_pass", _c(140.0))
         for left, right in _DIFFUSERS_S:
             wet = sf.AllpassDelay(wet, _sides(left, right), _c(0.6), _SHORT_S)
@@ -213,7 +226,7 @@ class Rack:
         wet = sf.AllpassDelay(wet, _sides(*_SPREADER_S), _c(0.5), _SHORT_S)
         wet = _filter(wet, "low_pass", _c(5200.0))
 
-        whole = lead + harmony + bass + drums + chorus + echo_soft + wet * _c(_WET_GAIN)
+        whole = whole + wet * _c(_WET_GAIN)
         # A shelf by addition: what is above the corner, once more. It opens with arousal.
         open_up = whole + _filter(whole, "high_pass", _c(_AIR_HZ)) * glide["air"]
         wide = sf.StereoWidth(open_up, value["width"])

@@ -104,7 +104,7 @@ class Relay:
         leader = self._runners[self._leading]
         led = (now - leader.leads_from) // TICK_SAMPLES
         if self._runners[-1] is leader and led >= LEG_TICKS - _BUILD_TICKS:
-            self._spare.build(1)
+            self._spare.prepare(leader.mix)
             if led >= LEG_TICKS:
                 self._plug(leader.mix, now)
         self._let_go(now)
@@ -211,5 +211,6 @@ class Relay:
 
     def _plug(self, mix: Mix, now: int) -> None:
         rack, self._spare = self._spare, Rack(self._bank, self._seed, self._taps)
+        rack.wire(mix)
         self._desk.plug(rack)
         self._runners.append(_Runner(rack, mix, now))
