@@ -15,8 +15,8 @@ _BUCKETS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0,
 
 _STAGE_S = Histogram(
     "narrascore_stage_seconds",
-    "Time a stage took: decode, wait (a picture for its reading), read, encode; or how late it was: "
-    "egress (a block of music), loop (the event loop).",
+    "Time a stage took: decode, wait (a picture for its reading), read, compose (10 ms of music), encode; or "
+    "how late it was: egress (a block of music), loop (the event loop).",
     ["stage"],
     buckets=_BUCKETS_S,
     registry=REGISTRY,
@@ -25,6 +25,7 @@ _STAGE_S = Histogram(
 DECODE_S = _STAGE_S.labels("decode")
 WAIT_S = _STAGE_S.labels("wait")
 READ_S = _STAGE_S.labels("read")
+COMPOSE_S = _STAGE_S.labels("compose")
 ENCODE_S = _STAGE_S.labels("encode")
 EGRESS_LATE_S = _STAGE_S.labels("egress")
 LOOP_LATE_S = _STAGE_S.labels("loop")

@@ -21,7 +21,7 @@ from stream.cli.terminal import console, fail
 TIMEOUT_S = 5.0
 _SESSION = "narrascore_session_"
 GIVEN_UP = ("readings given up", "all pictures but key frames given up")
-STAGES = ("decode", "wait", "read", "encode", "egress", "loop")
+STAGES = ("decode", "wait", "read", "compose", "encode", "egress", "loop")
 
 
 class Scrape(NamedTuple):

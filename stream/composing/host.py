@@ -27,6 +27,7 @@ from stream.composing.messages import (
     Prime,
     Primed,
     Ready,
+    Rendered,
     Report,
     Snapshot,
 )
@@ -35,6 +36,7 @@ from stream.composing.pool import ComposerPool
 from stream.composing.process import ComposerProcess
 from stream.composing.succession import Succession
 from stream.number_log import NumberLog
+from stream.stages import COMPOSE_S
 
 log = logging.getLogger(__name__)
 
@@ -295,5 +297,8 @@ class ComposerHost:
                 self.now_playing = words
             case Notes():
                 self.on_notes(report)
+            case Rendered(took_s):
+                for seconds in took_s:
+                    COMPOSE_S.observe(seconds)
             case Failed(error):
                 raise Lost(error)

@@ -104,10 +104,16 @@ class Notes(NamedTuple):
     events: tuple[object, ...]
 
 
+class Rendered(NamedTuple):
+    """How long each of the last blocks of 10 ms took to compose, in seconds."""
+
+    took_s: tuple[float, ...]
+
+
 class Failed(NamedTuple):
     """The composer raised; the process ends."""
 
     error: str
 
 
-Report = Ready | Playing | Primed | Applied | Snapshot | NowPlaying | Notes | Failed
+Report = Ready | Playing | Primed | Applied | Snapshot | NowPlaying | Notes | Rendered | Failed

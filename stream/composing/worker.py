@@ -36,6 +36,7 @@ from stream.composing.messages import (
     Prime,
     Primed,
     Ready,
+    Rendered,
     Report,
     Snapshot,
 )
@@ -53,13 +54,15 @@ SILENT_BLOCKS = 3
 LEAVE_S = 1.5
 NOW_PLAYING_EVERY_S = 1.0
 REPORTS_EVERY_S = 0.05
+RENDERS_TOLD = 100
+"""How many blocks are told of at once: a second's."""
 MAX_STATE_BYTES = 16 << 20
 _ORPHAN_GRACE_S = 1.0
 
 T = TypeVar("T")
 
 
-class _Reporter(threading.Thread):
+class Reporter(threading.Thread):
     """Sends reports in the background. Bounded; when the parent is slow the oldest of each kind are lost."""
 
     def __init__(self, pipe: Connection) -> None:
@@ -68,6 +71,7 @@ class _Reporter(threading.Thread):
         self._steers: deque[AppliedSteer] = deque(maxlen=1024)
         self._accents: deque[AppliedAccent] = deque(maxlen=256)
         self._notes: deque[object] = deque(maxlen=2048)
+        self._rendered: deque[float] = deque(maxlen=10 * RENDERS_TOLD)
         self._reports: deque[Report] = deque(maxlen=64)
         self._wake = threading.Event()
         self._sending = threading.Lock()
@@ -83,6 +87,11 @@ class _Reporter(threading.Thread):
     def noted(self, notes: tuple[object, ...]) -> None:
         self._notes.extend(notes)
         self._wake.set()
+
+    def rendered(self, took_s: float) -> None:
+        self._rendered.append(took_s)
+        if len(self._rendered) >= RENDERS_TOLD:
+            self._wake.set()
 
     def send(self, report: Report) -> None:
         self._reports.append(report)
@@ -106,6 +115,8 @@ class _Reporter(threading.Thread):
                     self._pipe.send(Applied(_drained(self._steers), _drained(self._accents)))
                 if self._notes:
                     self._pipe.send(Notes(os.getpid(), _drained(self._notes)))
+                if len(self._rendered) >= RENDERS_TOLD:
+                    self._pipe.send(Rendered(_drained(self._rendered)))
             except OSError:
                 return False
             return True
@@ -129,7 +140,7 @@ def _read_commands(pipe: Connection, commands: queue.SimpleQueue[Command]) -> No
 class _Performance:
     """One composer playing into one link."""
 
-    def __init__(self, composer: Composer, begin: Begin, reporter: _Reporter) -> None:
+    def __init__(self, composer: Composer, begin: Begin, reporter: Reporter) -> None:
         self._composer = composer
         self._reporter = reporter
         self._link = ComposerLink.attach(begin.link, begin.capacity)
@@ -179,7 +190,9 @@ class _Performance:
             self._reporter.steered(
                 AppliedSteer(self._position, self._link.ring.written, time.monotonic(), *affect)
             )
+        began_s = time.perf_counter()
         block = self._composer.render(BLOCK_SAMPLES)
+        self._reporter.rendered(time.perf_counter() - began_s)
         if block.shape != (BLOCK_SAMPLES, CHANNELS):
             raise ValueError(f"render({BLOCK_SAMPLES}) returned an array of shape {block.shape}")
         self._link.ring.write(block)
@@ -226,7 +239,7 @@ def run(pipe: Connection, factory: ComposerFactory) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
     threading.Thread(target=_read_commands, args=(pipe, commands), daemon=True).start()
-    reporter = _Reporter(pipe)
+    reporter = Reporter(pipe)
     performance: _Performance | None = None
     try:
         composer = factory()

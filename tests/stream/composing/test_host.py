@@ -24,9 +24,11 @@ from stream.composing.messages import (
     Prime,
     Primed,
     Ready,
+    Rendered,
     Snapshot,
 )
 from stream.composing.offer import Terms
+from stream.stages import REGISTRY
 
 WAIT_S = 10.0
 """Only reached by a failing test."""
@@ -317,3 +319,24 @@ def test_closing_ends_whoever_was_to_follow(stage: Any) -> None:
     second = others.nth(1)
     host.close()
     assert second.ended.is_set() and pool.nth(1).ended.is_set()
+
+
+def _composed() -> tuple[float, float, float]:
+    """Blocks, how many of them within 5 ms, and seconds: what `/metrics` says of composing."""
+    stage = {"stage": "compose"}
+    return (
+        REGISTRY.get_sample_value("narrascore_stage_seconds_count", stage) or 0.0,
+        REGISTRY.get_sample_value("narrascore_stage_seconds_bucket", {**stage, "le": "0.005"}) or 0.0,
+        REGISTRY.get_sample_value("narrascore_stage_seconds_sum", stage) or 0.0,
+    )
+
+
+def test_what_blocks_took_to_compose_is_counted(stage: Any) -> None:
+    _, pool, _ = stage
+    worker = pool.nth(1)
+    begun(worker)
+    blocks, quick, seconds = _composed()
+    worker.says(Rendered((0.003, 0.004, 0.012)))
+    eventually(lambda: _composed()[0] == blocks + 3)
+    assert _composed()[1] == quick + 2
+    assert _composed()[2] == pytest.approx(seconds + 0.019)
