@@ -118,9 +118,11 @@ class StepAdapter:
         self.lift, self.lift_bias = weights["lift.weight"], weights["lift.bias"]
         self.linear, self.linear_bias = weights["linear.weight"], weights["linear.bias"]
         self.gamma = weights["gamma"]
-        # (kernel taps, out, in), oldest tap first
-        self.taps = [
-            np.ascontiguousarray(weights[f"convolutions.{i}.weight"].transpose(2, 0, 1))
+        # (out, taps * in), oldest tap first: one product for all taps.
+        self.convolutions = [
+            np.asfortranarray(
+                weights[f"convolutions.{i}.weight"].transpose(0, 2, 1).reshape(config.width, -1)
+            )
             for i in range(len(config.dilations))
         ]
         self.biases = [weights[f"convolutions.{i}.bias"] for i in range(len(config.dilations))]
@@ -138,12 +140,12 @@ class AdapterStream:
 
     def __init__(self, adapter: StepAdapter) -> None:
         self._adapter = adapter
-        self._history: list[list[Array]] = [[] for _ in adapter.taps]
+        self._history: list[list[Array]] = [[] for _ in adapter.convolutions]
         self.past: list[tuple[float, float]] = []
 
     def replay(self, past: list[tuple[float, float]]) -> None:
         """Stand where a stream stood whose `past` this was."""
-        self._history = [[] for _ in self._adapter.taps]
+        self._history = [[] for _ in self._adapter.convolutions]
         self.past = []
         for valence, arousal in past:
             self.step(valence, arousal)
@@ -153,18 +155,16 @@ class AdapterStream:
         adapter = self._adapter
         self.past = [*self.past, (valence, arousal)][-(adapter.config.reach + 1) :]
         x = adapter.lift @ np.array([valence, arousal], np.float32) + adapter.lift_bias
-        for taps, bias, dilation, history in zip(
-            adapter.taps, adapter.biases, adapter.config.dilations, self._history, strict=True
+        for weight, bias, dilation, history in zip(
+            adapter.convolutions, adapter.biases, adapter.config.dilations, self._history, strict=True
         ):
-            span = (len(taps) - 1) * dilation
+            span = (adapter.config.kernel - 1) * dilation
             if not history:
                 history.extend([x] * span)  # the past before the first token is its own value held
             history.append(x)
-            summed = bias.copy()
-            for tap, weight in enumerate(taps):
-                summed += weight @ history[tap * dilation]
+            summed = weight @ np.concatenate(history[::dilation]) + bias
             del history[0]
-            x = x + np.where(summed > 0, summed, _LEAK * summed)
+            x = x + np.maximum(summed, _LEAK * summed)
         curve = adapter.linear @ x + adapter.linear_bias
         return np.asarray(adapter.gamma[:, None] * curve)
 

@@ -10,6 +10,7 @@ The gain moves in straight lines between hops: it is down before the peak arrive
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -45,10 +46,12 @@ class Limiter:
         window[:LATENCY_SAMPLES] = window[TICK_SAMPLES:]
         window[LATENCY_SAMPLES:] = block
         # A value that is not a number would stay in the graph for ever; here it can at least not be heard.
-        if not np.isfinite(window).all():
+        peak = float(np.abs(window).max())
+        if not math.isfinite(peak):
             np.nan_to_num(window, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+            peak = float(np.abs(window).max())
         out: Block = window[:TICK_SAMPLES].copy()
-        if self._gain >= 1.0 and float(np.abs(window).max()) < 0.75 * CEILING:
+        if self._gain >= 1.0 and peak < 0.75 * CEILING:
             return out
         self._follow(self._peaks())
         gains = self._edges[:-1, None] * (1.0 - self._ramp) + self._edges[1:, None] * self._ramp

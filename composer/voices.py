@@ -62,6 +62,13 @@ class Voice:
     sounding: int = 0
     """MIDI pitch being played."""
 
+    @property
+    def due(self) -> int:
+        """The sample at which something is to be done about it."""
+        if self.pending is not None:
+            return self.pending_at
+        return self.free_at if self.released else min(self.free_at, self.release_at)
+
 
 def make_voice(vibrato: sf.Node | None, silence: sf.Buffer, filtered: bool) -> Voice:
     """Build one voice into the current graph. `vibrato` is the shared modulation, in fractions of pitch."""
@@ -86,6 +93,8 @@ class Pool:
         self._bank = bank
         self._seed = seed
         self._played = played
+        self._due = _NEVER
+        """Nothing is to be released, freed or begun before this sample."""
 
     @property
     def sounding(self) -> int:
@@ -117,6 +126,7 @@ class Pool:
         victim.level.set_value(0.0)
         victim.pending = strike
         victim.pending_at = now + FADE_SAMPLES
+        self._due = min(self._due, victim.due)
         victim.key = key
 
     def damp(self, key: tuple[str, int], now: int) -> None:
@@ -127,6 +137,8 @@ class Pool:
 
     def advance(self, now: int) -> None:
         """Release and free what is due at `now`; start stolen notes whose fade is over."""
+        if now < self._due:
+            return
         for voice in self._voices:
             if not voice.busy:
                 continue
@@ -141,6 +153,7 @@ class Pool:
                 voice.busy = False
             elif not voice.released and now >= voice.release_at:
                 self._release(voice, now)
+        self._due = min((voice.due for voice in self._voices if voice.busy), default=_NEVER)
 
     def end(self, now: int) -> None:
         """The section is heard no more: whatever still sounded ends here."""
@@ -155,6 +168,7 @@ class Pool:
         voice.glide.set_value(_coefficient(voice.release_s))
         voice.level.set_value(0.0)
         voice.free_at = min(voice.free_at, now + int(_SILENT_AFTER * voice.release_s * SAMPLE_RATE_HZ))
+        self._due = min(self._due, voice.due)
 
     def _begin(self, voice: Voice, strike: Strike, now: int) -> None:
         name = strike.instrument.partition("@")[0]
@@ -194,6 +208,7 @@ class Pool:
         voice.key = (strike.instrument, strike.pitch)
         voice.patch = name
         voice.sounding = pitch
+        self._due = min(self._due, voice.due)
         self._note(voice, now, strike.velocity)
 
     def _note(self, voice: Voice, now: int, velocity: float) -> None:

@@ -47,7 +47,8 @@ log = logging.getLogger(__name__)
 
 BLOCK_SAMPLES = 480
 """Affect takes effect on this grid of 10 ms."""
-FULL_RING_NAP_S = 0.003
+FULL_RING_NAP_S = 0.01
+"""As long as a block sounds: shorter ones cost more in waking than they find room."""
 FADE_OUT_BLOCKS = 20
 """How a composer makes room for another: 200 ms, then enough silence for the reader to find no hole."""
 SILENT_BLOCKS = 3
