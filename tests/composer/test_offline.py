@@ -16,6 +16,8 @@ from composer.score import SAMPLE_RATE_HZ, TICK_SAMPLES
 from composer.symbolic import SymbolicComposer
 from tests.composer import tiny
 
+pytestmark = pytest.mark.usefixtures("tones_kept")
+
 WANDER = AffectCurve((Point(0.0, 0.5, -0.5), Point(2.0, -0.8, 0.9), Point(3.0, 0.1, 0.1)), cuts_s=(1.3,))
 SECONDS = 3
 SAMPLES = SECONDS * SAMPLE_RATE_HZ + 123

@@ -16,6 +16,8 @@ from composer.score import TICK_SAMPLES
 from composer.synth import Synth
 from tests.composer.scripted import progression
 
+pytestmark = pytest.mark.usefixtures("tones_kept")
+
 TICKS = 300
 Sections = npt.NDArray[np.float32]
 

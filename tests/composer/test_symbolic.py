@@ -15,6 +15,8 @@ from composer.symbolic import SymbolicComposer, create
 from composer.synth import Synth
 from tests.composer import tiny
 
+pytestmark = pytest.mark.usefixtures("tones_kept")
+
 Block = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 Curve = list[tuple[float, float, int]]
 

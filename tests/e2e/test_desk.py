@@ -195,7 +195,7 @@ def test_the_overlay_shows_what_its_address_asks_for(client: Client, browser: Br
     page = browser.new_page(viewport={"width": 800, "height": 600})
     watched = Watched(page)
     watched.open(client.url + "/source?overlay=mood,now&corner=top-right&color=ff8800&size=2")
-    expect(page.locator(".line")).to_contain_text("A minor", timeout=15_000)
+    expect(page.locator(".line")).to_contain_text("A minor")
     box = page.locator("#overlay").bounding_box()
     assert box is not None and box["x"] + box["width"] > 700 and box["y"] < 100
     assert page.locator(".line").evaluate("(line) => getComputedStyle(line).color") == "rgb(255, 136, 0)"

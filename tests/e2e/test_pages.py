@@ -159,7 +159,7 @@ def test_screen_is_sent_small_and_its_end_is_explained(service: Service, with_ca
     page.get_by_role("button", name="Start").click()
     watched.until(LIVE)
     sending = page.locator("#sending")
-    expect(sending).to_have_text(re.compile(r"Sending \d+ . \d+ at \d+ frames"), timeout=10_000)
+    expect(sending).to_have_text(re.compile(r"Sending \d+ . \d+ at \d+ frames"))
     assert int(re.findall(r"\d+", sending.inner_text())[0]) <= 640
     # What the browser tells the page when the user presses its own "stop sharing".
     page.evaluate("""() => {
@@ -262,7 +262,7 @@ def test_second_publisher_is_told_why_not(service: Service, studio: Watched, wit
     watched.open(studio_of(service))
     page.get_by_role("radio", name="Camera").check()
     page.get_by_role("button", name="Start").click()
-    expect(page.get_by_role("alert")).to_contain_text("already", timeout=10_000)
+    expect(page.get_by_role("alert")).to_contain_text("already")
     expect(page.get_by_role("button", name="Start")).to_be_enabled()
     keep_picture(page, "studio-refused")
     page.close()
@@ -389,7 +389,7 @@ def test_both_pages_come_back_when_the_service_does(
 ) -> None:
     service.kill()
     source.until(f"!({SOURCE_LIVE})")
-    expect(studio.page.locator("#link")).to_have_text("Connecting again", timeout=10_000)
+    expect(studio.page.locator("#link")).to_have_text("Connecting again")
     keep_picture(studio.page, "studio-without-service")
     studio.heard.clear()
     service.start()

@@ -13,6 +13,8 @@ from composer.errors import ComposerError
 from composer.remote.served import Playable
 from tests.composer.contract.conftest import Stage
 
+pytestmark = pytest.mark.usefixtures("tones_kept")
+
 Block = npt.NDArray[np.float32]
 Curve = Sequence[tuple[int, float, float]]
 
