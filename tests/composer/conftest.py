@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from composer import bank
+from composer import bank, drumkit, instruments
 
 KEPT = 1024
 """Zones and takes: more than all presets have."""
@@ -35,8 +35,8 @@ def rendered(render: Any, which: int) -> Any:
     return render(which)
 
 
-INSTRUMENTS = {name: Once(made) for name, made in bank.INSTRUMENTS.items()}
-DRUMS = {name: Once(made) for name, made in bank.DRUMS.items()}
+INSTRUMENTS = {name: Once(made) for name, made in instruments.INSTRUMENTS.items()}
+DRUMS = {name: Once(made) for name, made in drumkit.DRUMS.items()}
 
 
 @pytest.fixture(scope="module")
