@@ -32,6 +32,9 @@ class _Reports:
     def send(self, report: object) -> None:
         pass
 
+    def rendered(self, took_s: float) -> None:
+        pass
+
 
 class InlineHost:
     """In place of `stream.composing.host.ComposerHost`. `InlineEgress` has it compose before each block."""
@@ -130,7 +133,10 @@ class InlineEgress(Egress):
         await asyncio.sleep(FADE_OUT_S)
 
     def close(self) -> None:
+        """Raises what ended the pump before its time."""
         super().close()
+        if self._task.done() and not self._task.cancelled():
+            self._task.result()
         self._task.cancel()
 
 
