@@ -91,11 +91,11 @@ class Desk:
     def __init__(self, stems: bool = False) -> None:
         """With `stems`, as its racks have them."""
         pairs = 1 + len(SECTIONS) if stems else 1
-        # Unless told, a node keeps 2048 samples a channel: 5 MiB more a rack, which fall into the same few
-        # lines of the cache; and a tick is rendered in two parts.
         # It looks for a file of settings in HOME, and fails where services are begun without one.
         os.environ.setdefault("HOME", os.path.expanduser("~"))
         config = sf.AudioGraphConfig()
+        # Unless told, a node keeps 2048 samples a channel: 5 MiB more a rack, which fall into the same few
+        # lines of the cache; and a tick is rendered in two parts.
         config.output_buffer_size = TICK_SAMPLES
         device = sf.AudioOut_Dummy(2 * pairs, buffer_size=TICK_SAMPLES)
         self._graph = sf.AudioGraph(config, output_device=device, start=False)
