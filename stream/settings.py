@@ -28,7 +28,7 @@ class Settings:
     `allowed_hosts` are the names a request may call us by (against DNS rebinding); "*" allows all, and an
     address in numbers is always allowed.
     `allowed_origins` are pages of other origins that may publish, listen and control.
-    `ring_ms` is how far composers run ahead: the larger part of the control latency.
+    `ring_ms` is how far composers run ahead where nothing is late, the larger part of the control latency.
     """
 
     host: str = "127.0.0.1"

@@ -20,6 +20,7 @@ from stream.composing.messages import (
     AppliedSteer,
     Begin,
     Failed,
+    KeepsAhead,
     Leave,
     Notes,
     NowPlaying,
@@ -36,13 +37,14 @@ from stream.composing.pool import ComposerPool
 from stream.composing.process import ComposerProcess
 from stream.composing.succession import Succession
 from stream.number_log import NumberLog
+from stream.ports import SAMPLE_RATE_HZ
 from stream.stages import COMPOSE_S
 
 log = logging.getLogger(__name__)
 
 TICK_S = 0.05
-DRAIN_WAIT_S = 0.25
-"""How long a new composer waits for the old one's last samples to have been played."""
+DRAIN_WAIT_S = 0.1
+"""How much longer than they sound a new composer waits for the old one's last samples to be played."""
 CLOSE_GRACE_S = 0.5
 LEAVE_S = 2.0
 """How long a composer that makes room for another may take to fade out."""
@@ -68,7 +70,7 @@ class ComposerHost:
         snapshot_s: float,
         ring_samples: int | None = None,
     ) -> None:
-        """The composer runs `ring_samples` ahead; None: as far as `link` has room."""
+        """The composer runs `ring_samples` ahead at rest; None: always as far as `link` has room."""
         self._link = link
         self._anchor = anchor
         self._seed = seed
@@ -97,7 +99,9 @@ class ComposerHost:
         self._losses = Losses()
         self._closing = threading.Event()
         self._wake = threading.Event()
-        terms = Terms(pool, start_timeout_s, hang_s, ring_samples or link.ring.capacity)
+        self.ahead_samples = ring_samples or link.ring.capacity
+        """How far the present composer runs ahead."""
+        terms = Terms(pool, start_timeout_s, hang_s, self.ahead_samples)
         self._succession = Succession(terms, clock, self._wake)
         self._thread = threading.Thread(target=self._run, name=f"composer-host-{name}", daemon=True)
 
@@ -208,7 +212,7 @@ class ComposerHost:
             if self._clock() - began > start_timeout_s:
                 raise Lost(f"it was not ready after {start_timeout_s:.0f} s")
         # Whatever the last composer left is played, and faded out, before the next one starts.
-        drained = self._clock() + DRAIN_WAIT_S
+        drained = self._clock() + self._link.ring.available / SAMPLE_RATE_HZ + DRAIN_WAIT_S
         while self._link.ring.available and self._clock() < drained and not self._closing.is_set():
             self._closing.wait(0.005)
 
@@ -217,6 +221,7 @@ class ComposerHost:
         number, snapshot, terms = self._prime_number, self._snapshot, self._succession.present
         self._primes_sent = self._last_primed = number if snapshot is None else self._snapshot_number
         self._playing = False
+        self.ahead_samples = terms.ring_samples
         worker.tell(
             Begin(
                 self._link.name,
@@ -300,5 +305,9 @@ class ComposerHost:
             case Rendered(took_s):
                 for seconds in took_s:
                     COMPOSE_S.observe(seconds)
+            case KeepsAhead(samples):
+                before_ms, now_ms = self.ahead_samples / 48.0, samples / 48.0
+                self.ahead_samples = samples
+                log.info("session %s: music is made %.0f ms ahead, not %.0f", self._name, now_ms, before_ms)
             case Failed(error):
                 raise Lost(error)

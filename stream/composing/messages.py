@@ -16,7 +16,7 @@ class Begin(NamedTuple):
     position: int
     snapshot_every_s: float
     ring_samples: int
-    """How far to run ahead: at most the capacity."""
+    """How far to run ahead at rest; where rendering proves late, further, but never beyond the capacity."""
 
 
 class Prime(NamedTuple):
@@ -110,10 +110,16 @@ class Rendered(NamedTuple):
     took_s: tuple[float, ...]
 
 
+class KeepsAhead(NamedTuple):
+    """From now on so many samples are made ahead of the listener."""
+
+    samples: int
+
+
 class Failed(NamedTuple):
     """The composer raised; the process ends."""
 
     error: str
 
 
-Report = Ready | Playing | Primed | Applied | Snapshot | NowPlaying | Notes | Rendered | Failed
+Report = Ready | Playing | Primed | Applied | Snapshot | NowPlaying | Notes | Rendered | KeepsAhead | Failed

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from stream.composing.ahead import ROOM
 from stream.composing.pool import ComposerPool
 from stream.ports import SAMPLE_RATE_HZ, ComposerFactory, OpenNoteFile, ReadAnchor
 from stream.settings import Settings
@@ -25,7 +26,8 @@ class Offer(NamedTuple):
     open_notes: OpenNoteFile | None = None
     """None: it does not tell what it plays."""
     ring_ms: int | None = None
-    """How far it runs ahead: what it needs to be heard without a gap, and what control waits for."""
+    """How far it runs ahead where nothing is late: what it needs to be heard without a gap, and what control
+    waits for. Up to twice as far where rendering, or its way here, proves late (`stream.composing.ahead`)."""
     start_timeout_s: float | None = None
     hang_s: float | None = None
     warm: int | None = None
@@ -41,7 +43,12 @@ class Terms(NamedTuple):
     start_timeout_s: float
     hang_s: float
     ring_samples: int
-    """How far it runs ahead."""
+    """How far it runs ahead at rest."""
+
+    @property
+    def refill_samples(self) -> int:
+        """After a gap, the music starts again once so much of it is there."""
+        return self.ring_samples * 7 // 8
 
 
 class Ensemble:
@@ -55,8 +62,8 @@ class Ensemble:
         # One process forks them all, so all of it has to be known from the first.
         modules = tuple(dict.fromkeys(module for one in offers for module in one.modules))
         self._terms = {name: _terms(one, settings, modules) for name, one in self.offers.items()}
-        self.ring_samples = max(terms.ring_samples for terms in self._terms.values())
-        """Room for whichever runs furthest ahead."""
+        self.ring_capacity = ROOM * max(terms.ring_samples for terms in self._terms.values())
+        """In samples: room for whichever runs furthest ahead, when it is as late as can be."""
 
     @property
     def first(self) -> Offer:

@@ -19,6 +19,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from stream.composing.ahead import ROOM, Ahead
 from stream.composing.link import ComposerLink
 from stream.composing.messages import (
     Accent,
@@ -29,6 +30,7 @@ from stream.composing.messages import (
     Close,
     Command,
     Failed,
+    KeepsAhead,
     Leave,
     Notes,
     NowPlaying,
@@ -146,7 +148,8 @@ class _Performance:
         self._reporter = reporter
         self._link = ComposerLink.attach(begin.link, begin.capacity)
         self._snapshot_every_s = begin.snapshot_every_s
-        self._ahead = min(begin.ring_samples, begin.capacity)
+        floor = min(begin.ring_samples, begin.capacity)
+        self._ahead = Ahead(floor, min(ROOM * floor, begin.capacity))
         self._position = 0
         if begin.state is None:
             composer.prime(begin.anchor, begin.seed)
@@ -177,10 +180,20 @@ class _Performance:
             case Begin() | Close() | Leave():  # handled by `run`
                 pass
 
+    @property
+    def has_room(self) -> bool:
+        """Whether a block more is to be made now."""
+        return self._ahead.has_room(self._link.ring.available, BLOCK_SAMPLES)
+
+    @property
+    def ahead_samples(self) -> int:
+        """How many are kept ahead of the listener."""
+        return self._ahead.samples
+
     def step(self) -> None:
         """Steer, then render one block if there is room for it, else wait a moment."""
         self._link.beat()
-        if self._link.ring.available + BLOCK_SAMPLES > self._ahead:
+        if not self.has_room:
             self._tell()
             time.sleep(FULL_RING_NAP_S)
             return
@@ -196,6 +209,9 @@ class _Performance:
         self._reporter.rendered(time.perf_counter() - began_s)
         if block.shape != (BLOCK_SAMPLES, CHANNELS):
             raise ValueError(f"render({BLOCK_SAMPLES}) returned an array of shape {block.shape}")
+        # Between two blocks the ring is only read, so it never holds less than right now.
+        if self._ahead.note(self._link.ring.available, BLOCK_SAMPLES):
+            self._reporter.send(KeepsAhead(self._ahead.samples))
         self._link.ring.write(block)
         self._position += BLOCK_SAMPLES
         if isinstance(self._composer, TellsNotes) and (notes := self._composer.take_notes()):
@@ -222,7 +238,7 @@ class _Performance:
         gain = 0.5 + 0.5 * np.cos(np.linspace(0.0, np.pi, FADE_OUT_BLOCKS * BLOCK_SAMPLES))
         gain = np.concatenate([gain, np.zeros(SILENT_BLOCKS * BLOCK_SAMPLES)])
         for part in gain.reshape(-1, BLOCK_SAMPLES, 1):
-            while self._link.ring.space < BLOCK_SAMPLES:
+            while not self.has_room:
                 if time.monotonic() > limit_s:
                     return
                 self._link.beat()

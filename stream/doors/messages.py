@@ -77,6 +77,7 @@ def telemetry(session: Session, cuts: list[float]) -> Json:
             "played_s": round(egress.played_s, 2) if egress is not None else 0.0,
             "underruns": egress.underruns if egress is not None else 0,
             "buffer_ms": round(session.buffer_ms),
+            "ahead_ms": round(session.ahead_ms),
             "listeners": session.listeners,
         },
         "composer": {

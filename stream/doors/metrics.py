@@ -53,6 +53,12 @@ _FIGURES = (
     _Figure("arousal", "The estimate, -1 to 1.", False, lambda s: s.affect.arousal),
     _Figure("confidence", "Of the estimate, 0 to 1.", False, lambda s: s.affect.confidence),
     _Figure("buffer_seconds", "Music ahead of the listener.", False, lambda s: s.buffer_ms / 1000.0),
+    _Figure(
+        "ahead_seconds",
+        "How far ahead music is made: more where it was late.",
+        False,
+        lambda s: s.ahead_ms / 1000.0,
+    ),
     _Figure("played_seconds_total", "Music played.", True, lambda s: s.egress.played_s if s.egress else 0.0),
     _Figure(
         "underruns_total",

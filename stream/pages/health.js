@@ -13,7 +13,7 @@ const HINTS = {
   Readings: "How often the mood is read from the picture",
   "Reading age": "How old the newest reading is",
   "Key frames": "The time between two whole pictures in the video that is sent",
-  Buffer: "How far the composer is ahead of what sounds",
+  Buffer: "How far the composer is ahead of what sounds, and how far it may be: more where it has been late",
   "To your ear": "From the composer to this page; turn Listen here on to measure it",
   Underruns: "How often the music ran dry since it began",
   Listeners: "Who hears the session now, OBS and this page among them",
@@ -54,7 +54,7 @@ export class Health {
     if (video.key_frame_s) this.#row("Key frames", `${video.key_frame_s.toFixed(1)} s`, longGop(video) ? "fair" : "");
     this.#row("Music", audio.state, audio.state === "playing" ? "good" : "fair");
     this.#row("Composer", composerWords(composer), composer.state === "playing" ? "good" : "fair");
-    this.#row("Buffer", `${Math.round(audio.buffer_ms)} ms`);
+    this.#row("Buffer", `${Math.round(audio.buffer_ms)} of ${Math.round(audio.ahead_ms)} ms`);
     this.#row("To your ear", networkMs === null ? "–" : `${Math.round(networkMs + audio.buffer_ms)} ms`);
     this.#row("Underruns", String(audio.underruns), dry === 0 ? "good" : "fair");
     if (message.obs.state !== "off") {

@@ -40,7 +40,7 @@ class Music:
         settings, clock = self._services.settings, self._services.clock
         composers = self._services.composers
         terms = composers.terms(self.composer.name)
-        self._link = ComposerLink.create(composers.ring_samples)
+        self._link = ComposerLink.create(composers.ring_capacity)
         self._host = ComposerHost(
             terms.pool,
             self._link,
@@ -59,7 +59,7 @@ class Music:
             self._loop,
             name=self._name,
             bit_rate=settings.opus_bit_rate,
-            refill_samples=terms.ring_samples * 7 // 8,
+            refill_samples=terms.refill_samples,
         )
         self._set_gain()
         self._host.start()
@@ -107,7 +107,7 @@ class Music:
         if self._host is not None:
             self._host.change(terms, anchor)
         if self.egress is not None:
-            self.egress.set_refill(terms.ring_samples * 7 // 8)
+            self.egress.set_refill(terms.refill_samples)
 
     def set_seed(self, seed: int) -> None:
         if self._host is not None:
@@ -165,6 +165,11 @@ class Music:
     def buffer_ms(self) -> float:
         """Not to be asked once `free` was called."""
         return self._link.ring.available / 48.0 if self._link is not None else 0.0
+
+    @property
+    def ahead_ms(self) -> float:
+        """How much of it is kept at most: more where rendering has been late. 0 before the music starts."""
+        return self._host.ahead_samples / 48.0 if self._host is not None else 0.0
 
     @property
     def steer_log(self) -> list[AppliedSteer]:

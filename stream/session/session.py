@@ -254,6 +254,11 @@ class Session:
         return self.music.buffer_ms if not self.closing else 0.0
 
     @property
+    def ahead_ms(self) -> float:
+        """How far ahead of the listener music is made, more where it has been late; 0 before it starts."""
+        return self.music.ahead_ms
+
+    @property
     def steer_log(self) -> list[AppliedSteer]:
         """The last few thousand steers as the composer applied them, oldest first."""
         return self.music.steer_log

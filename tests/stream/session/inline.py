@@ -49,8 +49,11 @@ class InlineHost:
         anchor: str,
         seed: int,
         clock: Callable[[], float],
+        *,
+        ring_samples: int,
         **rest: object,
     ) -> None:
+        self._ring_samples = ring_samples
         self._link, self._anchor, self._seed, self._clock = link, anchor, seed, clock
         self._reports = _Reports()
         self._performance: worker._Performance | None = None
@@ -67,17 +70,21 @@ class InlineHost:
 
     def _begin(self, state: bytes | None) -> None:
         self._composer = SineComposer()
-        room = self._link.ring.capacity
-        begin = Begin(self._link.name, room, self._anchor, self._seed, state, 0, float("inf"), room)
+        name, capacity, ahead = self._link.name, self._link.ring.capacity, self._ring_samples
+        begin = Begin(name, capacity, self._anchor, self._seed, state, 0, float("inf"), ahead)
         self._performance = worker._Performance(self._composer, begin, self._reports)  # type: ignore[arg-type]
         self.status = ComposerStatus("playing", self.status.restarts, "")
 
     def compose(self) -> None:
-        """Fill the ring."""
+        """Make what is to be kept ahead."""
         if self._performance is None and self._clock() >= self._back_s:
             self._begin(self._composer.state())
-        while self._performance is not None and self._link.ring.space >= worker.BLOCK_SAMPLES:
+        while self._performance is not None and self._performance.has_room:
             self._performance.step()
+
+    @property
+    def ahead_samples(self) -> int:
+        return self._performance.ahead_samples if self._performance is not None else self._ring_samples
 
     def lose(self, seconds: float) -> None:
         """The process is lost, and another plays on after `seconds`."""
