@@ -1,17 +1,17 @@
 """The rack: the SignalFlow graph. Pools of voices, four section strips, effects, one output.
 
-    lead ─────── low-pass ─┬──────────────────────────────┐
-    harmony ──── low-pass ─┤                              │
-    bass ─────── low-pass ─┤                              ├─ shelf ─ width ─ high-pass ─ gain
-    drums ────── low-pass ─┤                              │
-                           ├─ chorus (harmony) ───────────┤
-                           ├─ echo (lead) ────────────────┤
-                           └─ diffusers ─ delay network ──┘
+    lead ─────── low-pass ─┬───────────────────────┬─ shelf ─ width ─ high-pass ─ gain ── dry
+    harmony ──── low-pass ─┤                       │
+    bass ─────── low-pass ─┼─ chorus (harmony) ────┘
+    drums ────── low-pass ─┤
+                           ├─ shelf ─ high-pass ─ diffusers ─ low-pass ─ gain ── to the reverb
+                           └─ low-pass (lead) ─ gain ─────────────────────────── to the echo
 
-A rack's nodes are built once, chorus and echo only where the mix has them; what moves is values
-(`Settings`), and voices are plugged into their mixer while they sound. A rack lasts some seconds: another
-takes over before anyone needs to know what a node remembers (see `composer.relay`). SignalFlow allows one
-graph in a process at a time: `Desk.close()` frees it for the next.
+Reverb and echo are one room for all racks, outside of the graph (`composer.room`). A rack's nodes are built
+once, chorus and echo only where the mix has them; what moves is values (`Settings`), and voices are plugged
+into their mixer while they sound. A rack lasts some seconds: another takes over before anyone needs to know
+what a node remembers (see `composer.relay`). SignalFlow allows one graph in a process at a time:
+`Desk.close()` frees it for the next.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import signalflow as sf
 from composer.bank import Bank
 from composer.played import Taps
 from composer.presets import SECTIONS, Mix
+from composer.room import ROUTES
 from composer.score import SAMPLE_RATE_HZ, TICK_SAMPLES
 from composer.voices import Pool, make_voice
 
@@ -37,20 +38,17 @@ GRID_SAMPLES = 96
 """Notes start on this grid: 2 ms."""
 
 _GLIDE_S = 0.006
-_SHORT_S, _LONG_S = 0.014, 0.49
+_SHORT_S = 0.014
 """What delay lines are made for: just over what is asked of them, since SignalFlow holds each 64 times."""
-_ECHO_S = (0.36, 0.48)
-_ECHO_FEEDBACK = 0.38
 _DIFFUSERS_S = ((0.0127, 0.0139), (0.0089, 0.0071))
 _SPREADER_S = (0.0053, 0.0067)
 _AIR_HZ = 1100.0
-_WET_GAIN = 3.0
-"""Brings the delay network's output to about the level of its input."""
+_ECHO_HZ = 2200.0
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything about the mix that moves, in plain units."""
+    """Everything about the mix that moves in a rack, in plain units."""
 
     gain: float
     lead_hz: float
@@ -58,7 +56,6 @@ class Settings:
     bass_hz: float
     drums_hz: float
     reverb: float
-    decay: float
     echo: float
     chorus: float
     air: float
@@ -81,6 +78,11 @@ def _sides(left: float, right: float) -> sf.Node:
     return sf.ChannelArray([_c(left), _c(right)])
 
 
+def _opened(source: sf.Node, air: sf.Node) -> sf.Node:
+    """A shelf by addition: what is above the corner, once more. It opens with arousal."""
+    return source + _filter(source, "high_pass", _c(_AIR_HZ)) * air
+
+
 def _filter(source: sf.Node, kind: str, cutoff_hz: sf.Node) -> sf.Node:
     return sf.SVFilter(source, kind, cutoff_hz, _c(0.0))
 
@@ -90,20 +92,22 @@ class Desk:
 
     def __init__(self, stems: bool = False) -> None:
         """With `stems`, as its racks have them."""
-        pairs = 1 + len(SECTIONS) if stems else 1
+        self.pairs = 1 + len(SECTIONS) if stems else 1
+        """Of channels: the music, and each section's."""
+        channels = self.pairs * ROUTES * 2
         # It looks for a file of settings in HOME, and fails where services are begun without one.
         os.environ.setdefault("HOME", os.path.expanduser("~"))
         config = sf.AudioGraphConfig()
         # Unless told, a node keeps 2048 samples a channel: 5 MiB more a rack, which fall into the same few
         # lines of the cache; and a tick is rendered in two parts.
         config.output_buffer_size = TICK_SAMPLES
-        device = sf.AudioOut_Dummy(2 * pairs, buffer_size=TICK_SAMPLES)
+        device = sf.AudioOut_Dummy(channels, buffer_size=TICK_SAMPLES)
         self._graph = sf.AudioGraph(config, output_device=device, start=False)
         self._graph.sample_rate = SAMPLE_RATE_HZ
         grid = range(GRID_SAMPLES, TICK_SAMPLES + 1, GRID_SAMPLES)
-        self._blocks = {n: sf.Buffer(2 * pairs, n) for n in grid}
+        self._blocks = {n: sf.Buffer(channels, n) for n in grid}
         # The silence keeps the output's channels while no rack is plugged in.
-        self._output = sf.Sum([sf.ChannelArray([_c(0.0)] * (2 * pairs))])
+        self._output = sf.Sum([sf.ChannelArray([_c(0.0)] * channels)])
         self._graph.play(self._output)
         self._open = True
 
@@ -115,11 +119,14 @@ class Desk:
         self._output.remove_input(rack.output)
 
     def render(self, samples: int) -> npt.NDArray[np.float32]:
-        """The next `samples` (a multiple of GRID_SAMPLES, at most a tick), shape (2, samples), valid until
-        the next call. With stems (10, samples): the music, then each section in the order of SECTIONS."""
+        """The next `samples` (a multiple of GRID_SAMPLES, at most a tick), valid until the next call.
+
+        Shape (pairs, ROUTES, 2, samples): the music, then each section in the order of SECTIONS; what of it
+        goes where, as `composer.room` takes it; left and right.
+        """
         block = self._blocks[samples]
         self._graph.render_to_buffer(block)
-        return np.asarray(block.data, dtype=np.float32)
+        return np.asarray(block.data, dtype=np.float32).reshape(self.pairs, ROUTES, 2, samples)
 
     def close(self) -> None:
         """Free the process's graph. May be called twice."""
@@ -187,50 +194,43 @@ class Rack:
     def _mix(self, mix: Mix) -> sf.Node:
         coefficient = _c(math.exp(-1.0 / (_GLIDE_S * SAMPLE_RATE_HZ)))
         glide = {name: sf.Smooth(self._values[name], coefficient) for name in _GLIDING}
-        clean = self._before_bus(self._strips, glide, mix)
-        output = clean * glide["gain"]
-        if not self._taps.stems:
-            return output
-        # Everything before the bus is linear: a section sent alone through the same effects is its share.
-        alone = [
-            self._before_bus(
-                {n: s if n == name else _sides(0.0, 0.0) for n, s in self._strips.items()}, glide, mix
-            )
-            for name in SECTIONS
-        ]
-        return sf.ChannelArray([output, *(stem * glide["gain"] for stem in alone)])
+        pairs = [self._routes(self._strips, glide, mix)]
+        if self._taps.stems:
+            # All of it is linear: a section sent alone through the same effects is its share.
+            pairs += [
+                self._routes(
+                    {n: s if n == name else _sides(0.0, 0.0) for n, s in self._strips.items()}, glide, mix
+                )
+                for name in SECTIONS
+            ]
+        return sf.ChannelArray([route for routes in pairs for route in routes])
 
-    def _before_bus(self, strips: Mapping[str, sf.Node], glide: Mapping[str, sf.Node], mix: Mix) -> sf.Node:
+    def _routes(
+        self, strips: Mapping[str, sf.Node], glide: Mapping[str, sf.Node], mix: Mix
+    ) -> tuple[sf.Node, sf.Node, sf.Node]:
+        """What is heard as it is, what goes to the reverb, what goes to the echo."""
         value = self._values
         lead, harmony, bass, drums = (strips[name] for name in SECTIONS)
         whole = lead + harmony + bass + drums
-        send = lead + harmony * _c(0.9) + bass * _c(0.12) + drums * _c(0.35)
-
         if mix.chorus > 0.0:
             sway = sf.ChannelArray(
                 [sf.SineLFO(_c(0.31), _c(0.007), _c(0.0115)), sf.SineLFO(_c(0.23), _c(0.0085), _c(0.013))]
             )
             whole = whole + sf.OneTapDelay(harmony, sway, _SHORT_S) * glide["chorus"]
+        wide = sf.StereoWidth(_opened(whole, glide["air"]), value["width"])
+        dry = _filter(wide, "high_pass", _c(32.0)) * glide["gain"]
 
-        if mix.echo > 0.0:
-            tap = sf.OneTapDelay(lead * glide["echo"], _sides(*_ECHO_S), _LONG_S)
-            echo = sf.CombDelay(tap, _sides(*_ECHO_S), _c(_ECHO_FEEDBACK), _LONG_S)
-            echo_soft = _filter(echo, "low_pass", _c(2200.0))
-            whole = whole + echo_soft
-            send = send + echo_soft * _c(0.5)
-
-        wet = _filter(send * glide["reverb"], "high_pass", _c(140.0))
+        send = lead + harmony * _c(0.9) + bass * _c(0.12) + drums * _c(0.35)
+        wet = _filter(_opened(send, glide["air"]) * glide["reverb"], "high_pass", _c(140.0))
         for left, right in _DIFFUSERS_S:
             wet = sf.AllpassDelay(wet, _sides(left, right), _c(0.6), _SHORT_S)
-        wet = sf.FeedbackDelayNetwork(wet, 8, value["decay"], _c(0.3), _c(1.0), _c(0.0), 0.11)
         wet = sf.AllpassDelay(wet, _sides(*_SPREADER_S), _c(0.5), _SHORT_S)
-        wet = _filter(wet, "low_pass", _c(5200.0))
+        to_reverb = _filter(wet, "low_pass", _c(5200.0)) * glide["gain"]
 
-        whole = whole + wet * _c(_WET_GAIN)
-        # A shelf by addition: what is above the corner, once more. It opens with arousal.
-        open_up = whole + _filter(whole, "high_pass", _c(_AIR_HZ)) * glide["air"]
-        wide = sf.StereoWidth(open_up, value["width"])
-        return _filter(wide, "high_pass", _c(32.0))
+        to_echo: sf.Node = _sides(0.0, 0.0)
+        if mix.echo > 0.0:
+            to_echo = _filter(lead * glide["echo"], "low_pass", _c(_ECHO_HZ)) * glide["gain"]
+        return dry, to_reverb, to_echo
 
     def set(self, settings: Settings) -> None:
         """Move the mix there; gains glide inside the graph, the rest within the next block."""

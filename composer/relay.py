@@ -2,9 +2,10 @@
 
 A rack's nodes keep state nobody can read: delay lines, filters, the phase of a sway. So no rack plays for
 long. When one has led for `LEG_TICKS`, a fresh one is plugged in beside it; at the next bar the fresh one
-gets the new notes, while the old one rings out, notes, echoes and reverb, and is let go. What is heard at any
-time is therefore a function of what was struck since the oldest rack now plugged in was new: some seconds,
-which can be kept (`Leg`, and the strikes since) and played again.
+gets the new notes, while the old one's notes ring out, and is let go. What racks sound like at any time is
+therefore a function of what was struck since the oldest one now plugged in was new: some seconds, which can
+be kept (`Leg`, and the strikes since) and played again. What rings for longer, echo and reverb, is not theirs
+(`composer.room`).
 
 The same handing over is how one style goes over into another: old notes ring in the old mix, new notes begin
 in the new one.
@@ -32,12 +33,14 @@ SETTLE_TICKS = 5
 """A rack runs this long before it is struck: by then its gliding values have arrived."""
 _BUILD_TICKS = _TICKS_PER_S // 2
 """The next rack is made in the last of them, a voice a tick: it holds 25 MiB."""
-_TAIL_TICKS = 6 * _TICKS_PER_S
-"""Echo and reverb after the last voice: the longest preset is 60 dB down by then."""
-_FADE_TICKS = _TICKS_PER_S
-"""The end of the tail is faded, so that even what is left of it does not stop at once."""
+_TAIL_TICKS = _TICKS_PER_S // 2
+"""Diffusers and filters after the last voice: 60 dB down in 0.2 s. What rings for longer is the room's."""
 _LONGEST_TICKS = 14 * _TICKS_PER_S
 """An old rack is let go this long after handing over, whatever still sounds in it."""
+_FADE_TICKS = _TICKS_PER_S
+"""The end of that is faded, so that what still sounds does not stop at once."""
+
+_NEVER = 1 << 62
 
 
 class Leg(NamedTuple):
@@ -76,6 +79,11 @@ class Relay:
         self._plug(first.mix, first.born)
         if first.leads_from == first.born:
             self._runners[0].leads_from = first.born
+
+    @property
+    def pairs(self) -> int:
+        """Of channels, see `Desk.render`."""
+        return self._desk.pairs
 
     @property
     def oldest(self) -> int:
@@ -123,7 +131,10 @@ class Relay:
         for runner in self._runners[: max(self._leading, 0)]:
             if runner.silent_from < 0 and not runner.rack.sounding:
                 runner.silent_from = now
-            if self._left(runner, now) <= 0:
+            ends = self._latest(runner)
+            if runner.silent_from >= 0:
+                ends = min(ends, runner.silent_from + _TAIL_TICKS * TICK_SAMPLES)
+            if now >= ends:
                 for pool in runner.rack.pools.values():
                     pool.end(now)
                 self._desk.unplug(runner.rack)
@@ -155,7 +166,7 @@ class Relay:
         """Move every rack to the settings of its mix."""
         for runner in self._runners:
             wanted = settings[runner.mix]
-            left = self._left(runner, now)
+            left = (self._latest(runner) - now) // TICK_SAMPLES
             if left < _FADE_TICKS:
                 wanted = replace(wanted, gain=wanted.gain * max(left, 0) / _FADE_TICKS)
             runner.rack.set(wanted)
@@ -199,15 +210,10 @@ class Relay:
     def _waiting(self) -> _Runner | None:
         return self._runners[-1] if self._runners[-1].leads_from < 0 else None
 
-    def _left(self, runner: _Runner, now: int) -> int:
-        """Ticks until an old rack is let go; many while it leads or waits."""
+    def _latest(self, runner: _Runner) -> int:
+        """The sample at which an old rack is let go at the latest; far away while it leads or waits."""
         after = next((one for one in self._runners if one.leads_from > runner.leads_from >= 0), None)
-        if after is None:
-            return _LONGEST_TICKS
-        ends = after.leads_from + _LONGEST_TICKS * TICK_SAMPLES
-        if runner.silent_from >= 0:
-            ends = min(ends, runner.silent_from + _TAIL_TICKS * TICK_SAMPLES)
-        return (ends - now) // TICK_SAMPLES
+        return _NEVER if after is None else after.leads_from + _LONGEST_TICKS * TICK_SAMPLES
 
     def _plug(self, mix: Mix, now: int) -> None:
         rack, self._spare = self._spare, Rack(self._bank, self._seed, self._taps)

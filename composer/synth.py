@@ -45,6 +45,7 @@ from composer.played import Stems, Taps
 from composer.presets import SECTIONS, Mix, Preset
 from composer.rack import GRID_SAMPLES, Settings
 from composer.relay import Leg, Relay
+from composer.room import ROUTES, Room, RoomState
 from composer.score import SAMPLE_RATE_HZ, TICK_SAMPLES, Strike
 
 Block = npt.NDArray[np.float32]
@@ -78,6 +79,7 @@ class SynthState(TypedDict):
     expressed: list[Any]
     struck: list[Any]
     queued: list[Any]
+    room: RoomState
     compressor: list[float]
     excess: float
     limiter: dict[str, Any]
@@ -119,8 +121,12 @@ class Synth:
             self._bank, seed, first or Leg(start_sample, start_sample, preset.mix), self._taps
         )
         self._stems = np.zeros((len(SECTIONS), TICK_SAMPLES, 2), dtype=np.float32)
+        self._room = Room(self._relay.pairs)
+        self._sent = np.zeros((self._relay.pairs, ROUTES, 2, TICK_SAMPLES), dtype=np.float32)
         self._compressor = Compressor()
         self._knee = _KNEE
+        self._width = 1.0
+        self._echoes = False
         self._leveller = Leveller(loudness_lufs)
         self._limiter = Limiter()
         self._now = start_sample
@@ -199,7 +205,8 @@ class Synth:
         """The next 10 ms, shape (480, 2), never over full scale."""
         self._bank.adopt()
         self._relay.tick(self._now)
-        self._render_raw()
+        self._render_racks()
+        self._mix()
         if self._retiring:
             self._retire()
         self._forget()
@@ -207,14 +214,17 @@ class Synth:
         self._leveller.process(self._raw, self._affect[1])
         return self._limiter.process(self._raw)
 
-    def _render_raw(self) -> None:
-        """One tick of the racks' sum into `_raw`."""
+    def _render_racks(self) -> None:
+        """One tick of the racks' sum into `_sent`."""
         v, a = self._affect
         self._affect = (v + (self._wanted[0] - v) * _GLIDE, a + (self._wanted[1] - a) * _GLIDE)
         settings = {mix: _settings(mix, self._affect) for mix in self._relay.mixes()}
         self._relay.move(settings, self._now)
+        self._echoes = any(mix.echo > 0.0 for mix in settings)
+        leading = settings[self._relay.mix]
+        self._width = leading.width
         # The knee moves with the gain, as if the gain came after: loud affect is glued no more than soft.
-        self._knee = _KNEE * settings[self._relay.mix].gain
+        self._knee = _KNEE * leading.gain
         end = self._now + TICK_SAMPLES
         done = 0
         while done < TICK_SAMPLES:
@@ -222,12 +232,16 @@ class Synth:
             following = self._queue[0][0] if self._queue else end
             size = min(following, end) - (self._now + done)
             size = max(-(-size // GRID_SAMPLES) * GRID_SAMPLES, GRID_SAMPLES)
-            block = self._relay.render(size)
-            self._raw[done : done + size] = block[:2].T
-            if self._taps.stems:
-                self._stems[:, done : done + size] = block[2:].reshape(-1, 2, size).transpose(0, 2, 1)
+            self._sent[..., done : done + size] = self._relay.render(size)
             done += size
         self._now = end
+
+    def _mix(self) -> None:
+        """What the racks sent, and what rings in the room, into `_raw`."""
+        heard = self._room.process(self._sent, self._relay.mix.decay, self._width, self._echoes)
+        self._raw[:] = heard[0].T
+        if self._taps.stems:
+            self._stems[:] = heard[1:].transpose(0, 2, 1)
 
     def stems(self) -> Stems:
         """The last tick of each section, before the bus and not delayed by the limiter. Zeros if not asked
@@ -242,6 +256,7 @@ class Synth:
             "expressed": list(self._expressions),
             "struck": list(self._struck),
             "queued": [strike for _, _, strike in sorted(self._queue)],
+            "room": self._room.state(),
             "compressor": list(self._compressor.state),
             "excess": self._leveller.excess,
             "limiter": self._limiter.state(),
@@ -277,6 +292,7 @@ class Synth:
         made = cls(preset, seed, legs[0].born, loudness_lufs=loudness_lufs, first=legs[0], taps=taps)
         made._replay(legs, [_expressed(row) for row in state["expressed"]], struck, now)
         made.schedule(Strike(*row) for row in state["queued"])
+        made._room.resume(state["room"])
         made._compressor.state = CompressorState(*state["compressor"])
         made._leveller.resume(state["excess"])
         made._limiter.resume(state["limiter"])
@@ -303,7 +319,7 @@ class Synth:
                 self._affect, self._wanted = coming[0].affect, coming[0].wanted
                 self._expressions.append(coming.popleft())
             self._relay.retrace(legs, self._now)
-            self._render_raw()
+            self._render_racks()
         self._relay.retrace(legs, now)
 
     def close(self) -> None:
@@ -345,7 +361,6 @@ def _settings(mix: Mix, affect: tuple[float, float]) -> Settings:
         bass_hz=min(0.5 * cutoff + 300.0, 8_000.0),
         drums_hz=min(1.7 * cutoff, 12_000.0),
         reverb=mix.reverb * how.reverb_scale,
-        decay=mix.decay,
         echo=mix.echo,
         chorus=mix.chorus * how.chorus_scale,
         air=how.air,

@@ -82,7 +82,7 @@ def test_what_is_not_asked_for_is_not_made() -> None:
             assert not synth.stems().any()
         plain = synth._relay._desk._blocks[TICK_SAMPLES].num_channels
     with made(preset, Taps(stems=True)) as synth:
-        assert plain == 2 and synth._relay._desk._blocks[TICK_SAMPLES].num_channels == 10
+        assert plain == 6 and synth._relay._desk._blocks[TICK_SAMPLES].num_channels == 30
 
 
 def test_notes_are_told_with_the_pitch_that_sounds_and_all_end() -> None:
