@@ -14,7 +14,6 @@ import time
 import wave
 from collections.abc import Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +23,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from starlette.applications import Starlette
 
 from stream.beside.clips import sample_clips
-from stream.demo.peers import FPS, HEIGHT, WIDTH, PeersReport, run_peers
+from stream.demo.figures import DemoError, Figures, Take, measure, spoilt
+from stream.demo.peers import FPS, HEIGHT, WIDTH, run_peers
 from stream.doors.server import serving
-from stream.errors import StreamError
-from stream.ports import SAMPLE_RATE_HZ, Affect, ComposerFactory, Reading
-from stream.process_cost import Cost, CostMeter
-from stream.sensing.reaction import Steer, alignment, parting_after
+from stream.ports import SAMPLE_RATE_HZ, Affect, ComposerFactory
+from stream.process_cost import CostMeter
+from stream.sensing.reaction import Steer
 from stream.session.session import Session
 from stream.settings import Settings
 from stream.sound.egress import PlayedBlock
@@ -37,44 +36,8 @@ from stream.sound.egress import PlayedBlock
 SHOT_S = 5.0
 LEAD_S = 2.0
 CSV_HZ = 10
-HORIZON_S = 1.5
-MAX_TWINS = 3
-"""Glass to ear is worked out for so many cuts: each costs two renderings of the piece."""
 
 find_clips = sample_clips
-
-
-class DemoError(StreamError):
-    """The demo cannot run; the message says what is missing."""
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What the demo measured; None where it could not be (too few cuts, nothing moved)."""
-
-    readings_per_s: float
-    sensor_lag_s: float | None
-    control_latency_ms: float | None
-    control_latency_p99_ms: float | None
-    glass_to_ear_ms: float | None
-    underruns: int
-    cost: Cost
-    folder: Path
-
-
-@dataclass(frozen=True)
-class Take:
-    """Everything one run left behind. Times are monotonic seconds."""
-
-    peers: PeersReport
-    steers: list[Steer]
-    readings: list[Reading]
-    affect: list[tuple[float, Affect]]
-    played: list[PlayedBlock]
-    underruns: int
-    anchor: str
-    seed: int
-    cost: Cost
 
 
 def check_plotting() -> None:
@@ -94,14 +57,16 @@ async def run(
     """Play for `seconds`, write score.mp4, score.wav, affect.csv and score.png into `folder`, and measure.
 
     Raises:
-        StreamError: the composer could not start, or the peers could not connect.
+        StreamError: the composer could not start, the peers could not connect, or the machine was too busy
+            for anything to show.
     """
     # A fresh interpreter for the peers and the twin: no thread or graph of ours is copied into it.
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as elsewhere:
         async with serving(app, settings) as url:
             take = await _take(app, url, elsewhere, clips, seconds)
+        too_slow = spoilt(take, seconds)
         with Console(stderr=True).status("finding where the music first answered each cut"):
-            figures = await _measure(take, factory, elsewhere, folder)
+            figures = await measure(take, factory, elsewhere, folder, too_slow)
     with Console(stderr=True).status("cutting the film"):
         await asyncio.to_thread(_write, take, clips, folder, seconds)
     return figures
@@ -160,93 +125,6 @@ def _steers(session: Session) -> list[Steer]:
     steers = [Steer(s.at_sample, s.t_s, s.valence, s.arousal) for s in session.steer_log]
     accents = [Steer(a.at_sample, a.t_s, 0.0, 0.0, accent=True) for a in session.accent_log]
     return sorted(steers + accents, key=lambda s: (s.at_sample, s.t_s))
-
-
-async def _measure(take: Take, factory: ComposerFactory, elsewhere: Executor, folder: Path) -> Figures:
-    control = control_latencies_ms(take)
-    return Figures(
-        readings_per_s=_readings_per_s(take),
-        sensor_lag_s=_median([lag for cut in take.peers.cuts_s if (lag := sensor_lag_s(take.affect, cut))]),
-        control_latency_ms=_median(control),
-        control_latency_p99_ms=float(np.percentile(control, 99)) if control else None,
-        glass_to_ear_ms=_median(await glass_to_ear_ms(take, factory, elsewhere)),
-        underruns=take.underruns,
-        cost=take.cost,
-        folder=folder,
-    )
-
-
-def _readings_per_s(take: Take) -> float:
-    span = take.readings[-1].t_s - take.readings[0].t_s if len(take.readings) > 1 else 0.0
-    return (len(take.readings) - 1) / span if span else 0.0
-
-
-def _median(values: Sequence[float]) -> float | None:
-    return float(np.median(values)) if values else None
-
-
-def sensor_lag_s(affect: Sequence[tuple[float, Affect]], cut_s: float, settle_s: float = 4.5) -> float | None:
-    """From a cut to the estimate having gone 63 % of its way to where it settles; None if it hardly moves.
-
-    Measured on the axis that moves more.
-    """
-    times = np.array([t for t, _ in affect])
-    values = np.array([(a.valence, a.arousal) for _, a in affect])
-    before, after = np.searchsorted(times, [cut_s, cut_s + settle_s]) - 1
-    if before < 0 or after <= before:
-        return None
-    way = values[after] - values[before]
-    axis = int(np.abs(way).argmax())
-    if abs(way[axis]) < 0.05:
-        return None
-    gone = (values[before : after + 1, axis] - values[before, axis]) / way[axis]
-    return float(times[before + int((gone >= 0.63).argmax())] - cut_s)
-
-
-def control_latencies_ms(take: Take) -> list[float]:
-    """For every steer: from the composer being given it to the first block that can differ leaving."""
-    pairs = ((steer, _block_with(take, steer.at_sample)) for steer in take.steers)
-    return [1000.0 * (block.t_s - steer.t_s) for steer, block in pairs if block is not None]
-
-
-async def glass_to_ear_ms(take: Take, factory: ComposerFactory, elsewhere: Executor) -> list[float]:
-    """For the first cuts: from the new picture being sent to music changed by it being received."""
-    first_pts = _first_pts_heard(take)
-    starts = np.array([start for start, _ in take.peers.arrivals])
-    loop = asyncio.get_running_loop()
-    result = []
-    for cut_s in take.peers.cuts_s[:MAX_TWINS]:
-        sample = await loop.run_in_executor(
-            elsewhere, parting_after, factory, take.anchor, take.seed, take.steers, cut_s, HORIZON_S
-        )
-        block = _block_with(take, sample) if sample is not None else None
-        if sample is not None and block is not None:
-            heard = block.pts + sample - block.ring_sample - first_pts
-            index = int(np.searchsorted(starts, heard, side="right")) - 1
-            if index >= 0:
-                result.append(1000.0 * (take.peers.arrivals[index][1] - cut_s))
-    return result
-
-
-def _block_with(take: Take, sample: int) -> PlayedBlock | None:
-    """The block in which the piece's `sample` left, if it did."""
-    starts = [block.ring_sample for block in take.played]
-    index = int(np.searchsorted(starts, sample, side="right")) - 1
-    inside = index >= 0 and sample < starts[index] + len(take.played[index].block)
-    return take.played[index] if inside else None
-
-
-def _first_pts_heard(take: Take) -> int:
-    """The sender's sample clock at the first sample the listener received.
-
-    The RTP clock starts anywhere, so it is found from the sound: where what left and what arrived agree.
-    """
-    first = take.played[0].pts
-    left = np.zeros(take.played[-1].pts + len(take.played[-1].block) - first, dtype=np.float32)
-    for block in take.played:
-        left[block.pts - first : block.pts - first + len(block.block)] = block.block.mean(axis=1)
-    heard = take.peers.pcm.mean(axis=1).astype(np.float32) / 32768.0
-    return first + alignment(left, heard)
 
 
 def _write(take: Take, clips: Sequence[Path], folder: Path, seconds: float) -> None:

@@ -7,14 +7,16 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from stream.demo.run import Figures
+from stream.demo.figures import Figures
 
 
 def print_table(figures: Figures, console: Console) -> None:
     """One table of everything measured, and where the files are."""
 
+    why = "this machine was too busy" if figures.too_slow else "nothing moved enough"
+
     def text(value: Any, unit: str, form: str = ".0f") -> str:
-        return "not measured: nothing moved enough" if value is None else f"{value:{form}} {unit}".strip()
+        return f"not measured: {why}" if value is None else f"{value:{form}} {unit}".strip()
 
     table = Table(title="measured in this run", show_header=False, title_justify="left")
     cost = figures.cost

@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
+from stream.demo.figures import Take, control_latencies_ms, sensor_lag_s
 from stream.demo.peers import PeersReport
-from stream.demo.run import Take, affect_rows, control_latencies_ms, sensor_lag_s
+from stream.demo.run import affect_rows
 from stream.ports import Affect, Reading
 from stream.process_cost import Cost
 from stream.sensing.reaction import Steer
