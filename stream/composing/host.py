@@ -14,7 +14,6 @@ from stream.clock import Clock
 from stream.composing.link import ComposerLink
 from stream.composing.losses import BACKOFF_S, MAX_LOSSES, ComposerStatus, Losses, Lost
 from stream.composing.messages import (
-    Accent,
     Applied,
     AppliedAccent,
     AppliedSteer,
@@ -25,7 +24,6 @@ from stream.composing.messages import (
     Notes,
     NowPlaying,
     Playing,
-    Prime,
     Primed,
     Ready,
     Rendered,
@@ -33,6 +31,7 @@ from stream.composing.messages import (
     Snapshot,
 )
 from stream.composing.offer import Terms
+from stream.composing.piece import Piece
 from stream.composing.pool import ComposerPool
 from stream.composing.process import ComposerProcess
 from stream.composing.succession import Succession
@@ -72,8 +71,7 @@ class ComposerHost:
     ) -> None:
         """The composer runs `ring_samples` ahead at rest; None: always as far as `link` has room."""
         self._link = link
-        self._anchor = anchor
-        self._seed = seed
+        self._piece = Piece(anchor, seed)
         self._clock = clock
         self._name = name
         self._snapshot_s = snapshot_s
@@ -82,20 +80,12 @@ class ComposerHost:
         self.now_playing: Mapping[str, str | float] = {}
         self.steer_log = NumberLog(AppliedSteer, 8192)
         self.accent_log = NumberLog(AppliedAccent, 1024)
-        self.anchor_error = ""
         self.on_notes: Callable[[Notes], None] = lambda notes: None
         """Told of what was played, on the supervisor thread: return at once, never raise."""
 
         self._worker: ComposerProcess | None = None
         self._ready = False
         self._playing = False
-        # Anchors are numbered: wanted, sent, and acknowledged by the process that plays now.
-        self._prime_number = 0
-        self._primes_sent = 0
-        self._last_primed = 0
-        self._accent = False
-        self._snapshot: Snapshot | None = None
-        self._snapshot_number = 0
         self._losses = Losses()
         self._closing = threading.Event()
         self._wake = threading.Event()
@@ -120,26 +110,23 @@ class ComposerHost:
 
     def accent(self) -> None:
         """A cut, now. Cuts that come faster than they can be passed on are one."""
-        self._accent = True
+        self._piece.accent()
         self._wake.set()
 
     def set_anchor(self, anchor: str) -> None:
         """Cross over to another style. Revives a composer that was given up."""
-        self._anchor = anchor
-        self._prime_number += 1
+        self._piece.set_anchor(anchor)
         self._wake.set()
 
     def set_seed(self, seed: int) -> None:
         """Cross over to another piece in the same style."""
-        self._seed = seed
-        self._snapshot = None
-        self._prime_number += 1
+        self._piece.set_seed(seed)
         self._wake.set()
 
     def change(self, terms: Terms, anchor: str) -> None:
         """Let another composer play `anchor`: it is made ready while the present one goes on, which then
         fades out. Revives a composer that was given up."""
-        self._anchor = anchor
+        self._piece.hand_over(anchor)
         self._succession.want(terms)
 
     def close(self) -> None:
@@ -167,10 +154,9 @@ class ComposerHost:
 
     def _begin_anew(self) -> None:
         """What was known of one composer is nothing to the next."""
-        self._snapshot = None
+        self._piece.forget()
         self._losses.forget()
         self.now_playing = {}
-        self.anchor_error = ""
         self.status = ComposerStatus("starting", self.status.restarts, "")
 
     def _note_loss(self, reason: str) -> None:
@@ -178,10 +164,10 @@ class ComposerHost:
         restarts = self.status.restarts + 1
         log.warning("session %s: composer lost (%s), restart %d", self._name, reason, restarts)
         if recent >= MAX_LOSSES:
-            number = self._prime_number  # before anybody can know: whoever answers the news is heard
+            number = self._piece.number  # before anybody can know: whoever answers the news is heard
             self.status = ComposerStatus("failed", restarts, reason)
             log.error("session %s: composer given up after %d losses in a row", self._name, recent)
-            while number == self._prime_number and not (self._closing.is_set() or self._succession.changing):
+            while number == self._piece.number and not (self._closing.is_set() or self._succession.changing):
                 self._rest(1.0)
             self._losses.forget()
         else:
@@ -189,7 +175,7 @@ class ComposerHost:
             self._closing.wait(BACKOFF_S[recent - 1])
         if recent > 1:
             # A state that kills whoever restores it must not be restored again.
-            self._snapshot = None
+            self._piece.forget()
 
     def _play(self, worker: ComposerProcess, ready: bool) -> None:
         """Drive one process until it is lost, makes room for another, or we close. Raises Lost."""
@@ -217,17 +203,15 @@ class ComposerHost:
             self._closing.wait(0.005)
 
     def _supervise(self, worker: ComposerProcess) -> None:
-        # A snapshot in an older style is gone on from, then crossed over from, as it would have been.
-        number, snapshot, terms = self._prime_number, self._snapshot, self._succession.present
-        self._primes_sent = self._last_primed = number if snapshot is None else self._snapshot_number
+        snapshot, terms = self._piece.begun(), self._succession.present
         self._playing = False
         self.ahead_samples = terms.ring_samples
         worker.tell(
             Begin(
                 self._link.name,
                 self._link.ring.capacity,
-                self._anchor,
-                self._seed,
+                self._piece.anchor,
+                self._piece.seed,
                 snapshot.state if snapshot else None,
                 snapshot.position if snapshot else 0,
                 self._snapshot_s,
@@ -247,12 +231,8 @@ class ComposerHost:
             limit_s = terms.hang_s if self._playing else terms.start_timeout_s
             if stalled_s > limit_s:
                 raise Lost(f"it hung for {stalled_s:.1f} s")
-            if self._prime_number != self._primes_sent == self._last_primed:
-                self._primes_sent = self._prime_number
-                worker.tell(Prime(self._primes_sent, self._anchor, self._seed))
-            if self._accent:
-                self._accent = False
-                worker.tell(Accent())
+            for command in self._piece.due():
+                worker.tell(command)
             if self._succession.due():
                 self._let_go(worker)
                 return
@@ -289,15 +269,15 @@ class ComposerHost:
                 self._playing = True
                 self.status = ComposerStatus("playing", self.status.restarts, "")
                 log.info("session %s: composer %d plays", self._name, worker.pid)
-            case Primed(number, error):
-                self._last_primed = number
-                self.anchor_error = error
+            case Primed(_, error):
+                self._piece.hear(report)
+                if error:
+                    log.warning("session %s: the composer takes no such anchor: %s", self._name, error)
             case Applied(steers, accents):
                 self.steer_log.extend(steers)
                 self.accent_log.extend(accents)
             case Snapshot():
-                if self._primes_sent == self._last_primed:
-                    self._snapshot, self._snapshot_number = report, self._last_primed
+                self._piece.hear(report)
             case NowPlaying(words):
                 self.now_playing = words
             case Notes():

@@ -272,6 +272,7 @@ def run(pipe: Connection, factory: ComposerFactory) -> None:
                 if isinstance(command, Begin):
                     put_music_first()
                     performance = _Performance(composer, command, reporter)
+                    del command  # and with it a state of megabytes, which has been restored
                 elif performance is not None:
                     performance.obey(command)
             performance.step()

@@ -71,10 +71,10 @@ async def snapshot(session: Session) -> int:
     """At which sample a successor would go on, once there is a snapshot of what plays now."""
     host = session.music._host
     assert host is not None
-    before = host._snapshot
-    await until(lambda: host._snapshot not in (None, before))
-    assert host._snapshot is not None
-    return host._snapshot.position
+    before = host._piece.snapshot
+    await until(lambda: host._piece.snapshot not in (None, before))
+    assert host._piece.snapshot is not None
+    return host._piece.snapshot.position
 
 
 @pytest.fixture(scope="module")
