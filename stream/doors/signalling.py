@@ -1,4 +1,4 @@
-"""What WHIP and WHEP share: reading an offer within limits, answering it, and the resource it makes."""
+"""What WHIP and WHEP share: an endpoint that reads offers within limits, and the resources they make."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
+from stream.access import Right, rights_of
 from stream.errors import Refused
 from stream.session.peers import SessionPeers
 from stream.session.session import Session
@@ -20,6 +22,32 @@ TRICKLE = "application/trickle-ice-sdpfrag"
 BODY_TIMEOUT_S = 10.0
 
 FindPeer = Callable[[SessionPeers, str], Peer | None]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def door(
+    kind: str, right: Right, require: Callable[[Request], None], on_offer: Endpoint, find: FindPeer
+) -> list[Route]:
+    """The routes of `/{kind}`: an endpoint whose offers are `on_offer`'s, and the resources they make.
+
+    `on_offer` asks for `right` itself, as it may have to note that it was missing; elsewhere `require` does.
+    """
+
+    async def endpoint(request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return _endpoint_options(request, right in rights_of(request))
+        return await on_offer(request) if request.method == "POST" else Response(status_code=204)
+
+    async def resource(request: Request) -> Response:
+        if request.method != "OPTIONS":
+            require(request)
+        return await _on_resource(request, find)
+
+    return [
+        Route(f"/{kind}", endpoint, methods=["GET", "OPTIONS", "POST"]),
+        Route(f"/{kind}/{{session}}", endpoint, methods=["GET", "OPTIONS", "POST"]),
+        Route(f"/{kind}/{{session}}/{{peer}}", resource, methods=["GET", "OPTIONS", "PATCH", "DELETE"]),
+    ]
 
 
 def sessions_of(request: Request) -> Sessions:
@@ -58,7 +86,7 @@ def ice_links(request: Request, response: Response) -> Response:
     return response
 
 
-def endpoint_options(request: Request, allowed: bool) -> Response:
+def _endpoint_options(request: Request, allowed: bool) -> Response:
     """What an endpoint takes; `allowed` peers are told the ICE servers too, for stacks that need them before
     they offer (RFC 9725, 4.6)."""
     response = Response(status_code=200, headers={"Allow": "GET, OPTIONS, POST", "Accept-Post": SDP})
@@ -72,7 +100,7 @@ def created(request: Request, kind: str, session: Session, peer: Peer, answer: s
     return ice_links(request, response)
 
 
-async def on_resource(request: Request, find: FindPeer) -> Response:
+async def _on_resource(request: Request, find: FindPeer) -> Response:
     """DELETE frees the peer (200: OBS takes nothing else), PATCH trickles, GET and HEAD are empty.
 
     A tag on DELETE means nothing, and a trickle's answer carries none (RFC 9725, 4.3).
@@ -99,6 +127,3 @@ async def on_resource(request: Request, find: FindPeer) -> Response:
             raise Refused(412, "If-Match does not name this ICE session: use the ETag of the answer.")
         await peer.trickle(fragment)
     return Response(status_code=204)
-
-
-Endpoint = Callable[[Request], Awaitable[Response]]

@@ -4,28 +4,15 @@ from __future__ import annotations
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from stream.access import Right, require_listen, rights_of
-from stream.doors.signalling import (
-    SDP,
-    created,
-    endpoint_options,
-    on_resource,
-    read_body,
-    session_name,
-    sessions_of,
-)
+from stream.access import Right, require_listen
+from stream.doors.signalling import SDP, created, door, read_body, session_name, sessions_of
 from stream.session.peers import SessionPeers
 from stream.webrtc.sdp import check_listen
 
 
 async def listen(request: Request) -> Response:
-    """POST an offer for audio; 201 and our answer, which holds our candidates."""
-    if request.method == "OPTIONS":
-        return endpoint_options(request, Right.LISTEN in rights_of(request))
-    if request.method != "POST":
-        return Response(status_code=204)
+    """An offer for audio; 201 and our answer, which holds our candidates."""
     require_listen(request)
     # Checked first: an offer that cannot be taken begins no session.
     offer = check_listen(await read_body(request, SDP))
@@ -34,14 +21,4 @@ async def listen(request: Request) -> Response:
     return created(request, "whep", session, peer, answer)
 
 
-async def resource(request: Request) -> Response:
-    if request.method != "OPTIONS":
-        require_listen(request)
-    return await on_resource(request, SessionPeers.listener)
-
-
-routes = [
-    Route("/whep", listen, methods=["GET", "OPTIONS", "POST"]),
-    Route("/whep/{session}", listen, methods=["GET", "OPTIONS", "POST"]),
-    Route("/whep/{session}/{peer}", resource, methods=["GET", "OPTIONS", "PATCH", "DELETE"]),
-]
+routes = door("whep", Right.LISTEN, require_listen, listen, SessionPeers.listener)

@@ -6,27 +6,15 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from stream.access import Right, require_publish, rights_of, token_of
-from stream.doors.signalling import (
-    SDP,
-    created,
-    endpoint_options,
-    on_resource,
-    read_body,
-    session_name,
-    sessions_of,
-)
+from stream.access import Right, require_publish, token_of
+from stream.doors.signalling import SDP, created, door, read_body, session_name, sessions_of
 from stream.errors import Refused
 from stream.session.peers import SessionPeers
 from stream.webrtc.sdp import check_publish
 
 
 async def publish(request: Request) -> Response:
-    """POST an offer; 201 and our answer, which holds our candidates (OBS never trickles)."""
-    if request.method == "OPTIONS":
-        return endpoint_options(request, Right.PUBLISH in rights_of(request))
-    if request.method != "POST":
-        return Response(status_code=204)
+    """An offer; 201 and our answer, which holds our candidates (OBS never trickles)."""
     sessions, name = sessions_of(request), session_name(request)
     try:
         require_publish(request)
@@ -45,12 +33,6 @@ async def publish(request: Request) -> Response:
     return created(request, "whip", session, peer, answer)
 
 
-async def resource(request: Request) -> Response:
-    if request.method != "OPTIONS":
-        require_publish(request)
-    return await on_resource(request, SessionPeers.publisher)
-
-
 async def to_endpoint(request: Request) -> Response:
     """307 for an offer sent to the bare address of the service, which is what people paste into OBS."""
     return RedirectResponse("/whip", 307)
@@ -58,7 +40,5 @@ async def to_endpoint(request: Request) -> Response:
 
 routes = [
     Route("/", to_endpoint, methods=["POST"]),
-    Route("/whip", publish, methods=["GET", "OPTIONS", "POST"]),
-    Route("/whip/{session}", publish, methods=["GET", "OPTIONS", "POST"]),
-    Route("/whip/{session}/{peer}", resource, methods=["GET", "OPTIONS", "PATCH", "DELETE"]),
+    *door("whip", Right.PUBLISH, require_publish, publish, SessionPeers.publisher),
 ]

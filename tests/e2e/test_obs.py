@@ -63,6 +63,23 @@ async def directing(
             await asyncio.gather(reading, return_exceptions=True)
 
 
+@contextlib.asynccontextmanager
+async def watching(obs_url: str) -> AsyncIterator[tuple[Session, str]]:
+    """The service with this OBS beside it: the session that it feeds, and the service's address."""
+    settings = Settings(port=0, seed=1)
+    app = create_app(
+        settings,
+        sensor_factory=scripted.BrightnessSensor,
+        windows=scripted.WINDOWS,
+        composers=scripted.offers(),
+        presets=scripted.PRESETS,
+        companions=[obs_feed(obs_url, PASSWORD, clock.monotonic)],
+    )
+    async with serving(app, settings) as url:
+        await until(lambda: app.state.sessions.get("live") is not None)
+        yield app.state.sessions.get("live"), url
+
+
 async def add_scene(client: ObsClient, name: str, clip: Path) -> None:
     await client.request("CreateScene", {"sceneName": name})
     await client.request(
@@ -111,18 +128,7 @@ def test_a_scene_switch_in_obs_is_a_cut_and_is_heard(tmp_path: Path) -> None:
             for name in ("red", "blue"):
                 await add_scene(hand, name, tmp_path / f"{name}.mp4")
             await hand.request("SetCurrentProgramScene", {"sceneName": "red"})
-            settings = Settings(port=0, seed=1)
-            app = create_app(
-                settings,
-                sensor_factory=scripted.BrightnessSensor,
-                windows=scripted.WINDOWS,
-                composers=scripted.offers(),
-                presets=scripted.PRESETS,
-                companions=[obs_feed(obs_url, PASSWORD, clock.monotonic)],
-            )
-            async with serving(app, settings) as url:
-                await until(lambda: app.state.sessions.get("live") is not None)
-                session: Session = app.state.sessions.get("live")
+            async with watching(obs_url) as (session, url):
                 began_s = time.monotonic()
                 await until(lambda: session.readings >= 8)
                 rate_hz = 7 / (time.monotonic() - began_s)
@@ -188,18 +194,7 @@ def test_obs_that_is_closed_and_opened_again_is_found_again(tmp_path: Path) -> N
     async def scenario() -> None:
         with contextlib.ExitStack() as first, contextlib.ExitStack() as second:
             obs_url = await opened(first, "first")
-            settings = Settings(port=0, seed=1)
-            app = create_app(
-                settings,
-                sensor_factory=scripted.BrightnessSensor,
-                windows=scripted.WINDOWS,
-                composers=scripted.offers(),
-                presets=scripted.PRESETS,
-                companions=[obs_feed(obs_url, PASSWORD, clock.monotonic)],
-            )
-            async with serving(app, settings) as url:
-                await until(lambda: app.state.sessions.get("live") is not None)
-                session: Session = app.state.sessions.get("live")
+            async with watching(obs_url) as (session, url):
                 await until(lambda: session.readings > 2 and session.obs_status.state == "connected")
                 pid = session.composer_pid
                 await asyncio.to_thread(first.close)
