@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gc
 import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +15,7 @@ import numpy as np
 from composer.errors import WeightsError
 from composer.musicgen import adapter_files, directions, loading
 from composer.musicgen.codec import CodecStream
-from composer.musicgen.codec_thread import CodecThread
+from composer.musicgen.codec_thread import CodecThread, second_core
 from composer.musicgen.geometry import Geometry, Manner
 from composer.musicgen.loading import Options
 from composer.musicgen.steering import Steering
@@ -58,10 +61,11 @@ def assemble(options: Options) -> Parts:
     model = loading.load_model(checkpoint)
     geometry = loading.geometry_of(model)
     text = TextEncoder(loading.load_tokenizer(checkpoint), model)
-    codec = CodecThread(CodecStream(model.audio_encoder))
+    second = second_core()
+    codec = CodecThread(CodecStream(model.audio_encoder), second)
     backend = _backend(options)
-    windows = CPU_WINDOWS if backend == "onnx" or not _has_gpu() else GPU_WINDOWS
-    stepper = _stepper(options, backend, checkpoint, model, text, geometry, windows)
+    windows = GPU_WINDOWS if backend == "torch" and _has_gpu() else CPU_WINDOWS
+    stepper = _stepper(options, backend, checkpoint, model, text, geometry, windows, second)
     steering: Steering
     if options.adapter is not None:
         steering, steered_by = adapter_files.read(options.adapter, checkpoint.digest, geometry), "adapter"
@@ -103,7 +107,23 @@ def _has_gpu() -> bool:
 def _backend(options: Options) -> str:
     if options.backend != "auto":
         return options.backend
-    return "torch" if _has_gpu() else "onnx"
+    if _has_gpu():
+        return "torch"
+    with _extra():
+        from composer.musicgen import vectors
+
+    return "compiled" if vectors.lanes() else "onnx"
+
+
+@contextmanager
+def _extra() -> Iterator[None]:
+    """Around imports of what the extra brings."""
+    try:
+        yield
+    except ImportError as error:
+        raise WeightsError(
+            f"{error.name} is missing: install the extra with pip install 'narrascore-live[musicgen]'"
+        ) from error
 
 
 def _stepper(
@@ -114,6 +134,7 @@ def _stepper(
     text: TextEncoder,
     geometry: Geometry,
     windows: Windows,
+    second: ThreadPoolExecutor,
 ) -> Stepper:
     rows = rows_for(options.manner)
     if backend == "torch":
@@ -124,12 +145,17 @@ def _stepper(
         device = "cuda" if _has_gpu() else "cpu"
         dtype = torch.float16 if device == "cuda" else torch.float32
         return TorchStepper(model.decoder.state_dict(), geometry, rows, windows.length, device, dtype)
-    try:
+    if backend == "compiled":
+        with _extra():
+            from composer.musicgen.compiled_stepper import CompiledStepper
+
+        log.warning("laying the weights out for this processor: some seconds, at every start")
+        helper = second if options.threads > 1 else None
+        arrays = loading.decoder_arrays(model)
+        return CompiledStepper(arrays, geometry, rows, windows.length, options.bits, helper)
+    with _extra():
         from composer.musicgen.conversion import converted
-    except ImportError as error:
-        raise WeightsError(
-            f"{error.name} is missing: install the extra with pip install 'narrascore-live[musicgen]'"
-        ) from error
+
     return converted(
         loading.kept_beside(checkpoint),
         checkpoint.digest,

@@ -26,16 +26,21 @@ HELD_FRAMES = 2 * FRAMES_A_CALL - 1
 _OURS = _AHEAD, _COMING, _WAITING = "ahead", "coming", "waiting"
 
 
+def second_core() -> ThreadPoolExecutor:
+    """A thread for the codec, and for whoever can use what it leaves of the second core."""
+    # One thread in torch too: its helpers would wait beside the decoder's.
+    return ThreadPoolExecutor(1, "second core", initializer=torch.set_num_threads, initargs=(1,))
+
+
 class CodecThread:
     """One stream at a time, called from one thread. Every call waits for the frame under way.
 
-    The thread ends when this object is let go.
+    The thread is one of its own unless it is given one, and ends when nobody holds it.
     """
 
-    def __init__(self, codec: CodecStream) -> None:
+    def __init__(self, codec: CodecStream, thread: ThreadPoolExecutor | None = None) -> None:
         self._codec = codec
-        # One thread in torch too: its helpers would wait beside the decoder's.
-        self._thread = ThreadPoolExecutor(1, "codec", initializer=torch.set_num_threads, initargs=(1,))
+        self._thread = thread or second_core()
         self._coming: Future[Mono] | None = None
         self._forget()
 

@@ -13,9 +13,9 @@ from safetensors.numpy import load_file, save_file
 from composer.musicgen.geometry import Geometry
 from composer.musicgen.loading import read_card, sha256, write_card
 from composer.musicgen.onnx_graph import graph
-from composer.musicgen.onnx_stepper import OnnxStepper, host_weights
+from composer.musicgen.onnx_stepper import OnnxStepper
 from composer.musicgen.spans import Spans, TextStates, measure
-from composer.musicgen.stepper import Array, Arrays
+from composer.musicgen.stepper import Array, Arrays, host_weights
 
 log = logging.getLogger(__name__)
 

@@ -32,12 +32,13 @@ class Options:
     """Which MusicGen, and how it is played.
 
     `model` is a folder or a hub id, pinned as `id@commit`. `adapter` is a folder made by `narrascore train
-    musicgen-adapter`. `threads` are the processor backend's; `bits` its weights'.
+    musicgen-adapter`. `threads` are a processor's; `bits` its weights'. `backend` "auto" is torch on a
+    GPU, else a step compiled for the processor, or an ONNX graph where that does not multiply bytes.
     """
 
     model: str
     download: bool = False
-    backend: Literal["auto", "torch", "onnx"] = "auto"
+    backend: Literal["auto", "torch", "compiled", "onnx"] = "auto"
     bits: Literal[8, 4] = 8
     threads: int = 2
     manner: Manner = field(default_factory=Manner)

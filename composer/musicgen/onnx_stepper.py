@@ -10,20 +10,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from composer.musicgen.geometry import Geometry
-from composer.musicgen.stepper import Array, Arrays, TextMemory, WeightedText, positions_table
-
-_PREFIX = "model.decoder."
-
-
-def host_weights(decoder: Arrays, geometry: Geometry) -> dict[str, Array]:
-    """What is looked up or multiplied outside the graph: embeddings, and the texts' projections."""
-    g = geometry
-    tables = [decoder[f"{_PREFIX}embed_tokens.{k}.weight"] for k in range(g.codebooks)]
-    kept = {"embeddings": np.stack(tables)}
-    for part in ("k", "v"):
-        name = f"encoder_attn.{part}_proj.weight"
-        kept[f"text_{part}"] = np.stack([decoder[f"{_PREFIX}layers.{i}.{name}"] for i in range(g.layers)])
-    return kept
+from composer.musicgen.stepper import Array, Arrays, TextMemory, WeightedText, positions_table, text_memory
 
 
 class OnnxStepper:
@@ -37,25 +24,18 @@ class OnnxStepper:
         rows: int,
         capacity: int,
         threads: int,
-        spin_us: int = 0,
     ) -> None:
-        """`model` is `onnx_graph.graph` for the same rows and capacity, in a file or serialized.
-
-        A thread that waits by spinning takes the core that the codec, or the game, would use meanwhile: it
-        does so for `spin_us` and then sleeps.
-        """
+        """`model` is `onnx_graph.graph` for the same rows and capacity, in a file or serialized."""
         self.rows, self.capacity = rows, capacity
         self._geometry = g = geometry
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spin_us else "0")
-        if spin_us:
-            options.add_session_config_entry("session.intra_op.spin_duration_us", str(spin_us))
+        # A thread that waits by spinning takes the core that the codec, or the game, would use meanwhile.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         source = model if isinstance(model, bytes) else str(model)
         self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-        self._embeddings = host["embeddings"]
-        self._text_k, self._text_v = host["text_k"], host["text_v"]
+        self._host = host
         self._places = positions_table(capacity, g.width)
         self._binding = self._session.io_binding()
         shape = (rows, g.heads, capacity, g.head_width)
@@ -102,15 +82,7 @@ class OnnxStepper:
         return value
 
     def remember(self, words: str, states: Array) -> TextMemory:
-        g = self._geometry
-
-        def heads(projections: Array) -> Array:
-            rows = np.stack([states @ weight.T for weight in projections])
-            return np.ascontiguousarray(
-                rows.reshape(g.layers, len(states), g.heads, g.head_width).transpose(0, 2, 1, 3)
-            )
-
-        return TextMemory(words, heads(self._text_k), heads(self._text_v))
+        return text_memory(words, states, self._host, self._geometry)
 
     def listen(self, row: int, texts: Sequence[WeightedText]) -> None:
         self._texts[row] = list(texts)
@@ -144,7 +116,7 @@ class OnnxStepper:
         if self._stale:
             self._gather_texts()
         start = self._places[positions]
-        for k, table in enumerate(self._embeddings):
+        for k, table in enumerate(self._host["embeddings"]):
             start = start + table[tokens[:, k]]
         self._start[:, 0] = start
         self._positions[:] = positions

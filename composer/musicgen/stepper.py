@@ -8,6 +8,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from composer.musicgen.geometry import Geometry
+
 Array = npt.NDArray[np.float32]
 Arrays = Mapping[str, Array]
 """The decoder's weights, named as in `MusicgenForCausalLM.state_dict()`."""
@@ -67,3 +69,27 @@ def positions_table(length: int, width: int) -> Array:
     rate = np.exp(np.arange(half, dtype=np.float32) * np.float32(-np.log(10_000.0) / (half - 1)))
     angle = np.arange(length, dtype=np.float32)[:, None] * rate
     return np.concatenate([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
+
+
+def host_weights(decoder: Arrays, geometry: Geometry) -> dict[str, Array]:
+    """What a processor's backends do outside the step: look up embeddings, project the texts."""
+    prefix = "model.decoder."
+    tables = [decoder[f"{prefix}embed_tokens.{k}.weight"] for k in range(geometry.codebooks)]
+    kept = {"embeddings": np.stack(tables)}
+    for part in ("k", "v"):
+        name = f"encoder_attn.{part}_proj.weight"
+        kept[f"text_{part}"] = np.stack(
+            [decoder[f"{prefix}layers.{i}.{name}"] for i in range(geometry.layers)]
+        )
+    return kept
+
+
+def text_memory(words: str, states: Array, host: Arrays, geometry: Geometry) -> TextMemory:
+    """`Stepper.remember` from `host_weights`."""
+
+    def heads(projections: Array) -> Array:
+        rows = np.stack([states @ weight.T for weight in projections])
+        shape = geometry.layers, len(states), geometry.heads, geometry.head_width
+        return np.ascontiguousarray(rows.reshape(shape).transpose(0, 2, 1, 3))
+
+    return TextMemory(words, heads(host["text_k"]), heads(host["text_v"]))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import torch
 
+from composer.musicgen import vectors
 from composer.musicgen.assembly import Parts, assemble
 from composer.musicgen.engine import MusicGenComposer
 from composer.musicgen.geometry import Manner
@@ -42,8 +44,8 @@ def parts_of(folder: Path) -> PartsOf:
         if key not in made:
             options = Options(
                 str(folder),
-                backend="onnx" if backend == "onnx" else "torch",
-                threads=1,
+                backend=cast(Any, backend),
+                threads=2 if backend == "compiled" else 1,
                 manner=Manner(guidance=guidance, top_k=20),
             )
             made[key] = dataclasses.replace(assemble(options), windows=WINDOWS)
@@ -52,7 +54,13 @@ def parts_of(folder: Path) -> PartsOf:
     return of
 
 
-@pytest.fixture(params=["torch", "onnx"])
+compiled = pytest.param(
+    "compiled",
+    marks=pytest.mark.skipif(not vectors.lanes(), reason="this processor does not multiply bytes (AVX-VNNI)"),
+)
+
+
+@pytest.fixture(params=["torch", "onnx", compiled])
 def parts(request: pytest.FixtureRequest, parts_of: PartsOf) -> Parts:
     return parts_of(request.param)
 

@@ -1,30 +1,43 @@
-"""ONNX Runtime's step against torch's: exact in 32 bits, within what 8 and 4 bits lose otherwise."""
+"""The processor's steps against torch's: exact in 32 bits, within what 8 and 4 bits lose otherwise."""
 
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from composer.musicgen import conversion
+from composer.musicgen import conversion, vectors
+from composer.musicgen.compiled_stepper import CompiledStepper
 from composer.musicgen.onnx_graph import graph
-from composer.musicgen.onnx_stepper import OnnxStepper, host_weights
+from composer.musicgen.onnx_stepper import OnnxStepper
 from composer.musicgen.quantize import BLOCK, quantize
 from composer.musicgen.spans import Spans, measure
-from composer.musicgen.stepper import Array, Stepper, WeightedText
+from composer.musicgen.stepper import Array, Stepper, WeightedText, host_weights
 from composer.musicgen.torch_stepper import TorchStepper
 from tests.composer.musicgen import tiny_musicgen
+from tests.composer.musicgen.conftest import compiled
 
 G = tiny_musicgen.GEOMETRY
 ROWS, CAPACITY = 4, 24
+needs_bytes = pytest.mark.skipif(
+    not vectors.lanes(), reason="this processor does not multiply bytes (AVX-VNNI)"
+)
 
 
 def onnx_stepper(bits: int, exact: bool = False, spans: Spans | None = None) -> OnnxStepper:
     arrays = tiny_musicgen.arrays()
     made = graph(arrays, G, ROWS, CAPACITY, bits, exact, spans).SerializeToString()
     return OnnxStepper(made, host_weights(arrays, G), G, ROWS, CAPACITY, threads=1)
+
+
+def compiled_stepper(
+    bits: int = 8, lanes: int = 0, helper: ThreadPoolExecutor | None = None
+) -> CompiledStepper:
+    return CompiledStepper(tiny_musicgen.arrays(), G, ROWS, CAPACITY, bits, helper, lanes)
 
 
 def torch_stepper() -> TorchStepper:
@@ -59,15 +72,60 @@ def test_in_32_bits_both_backends_are_one(reference: Array) -> None:
     assert np.abs(logits_of(onnx_stepper(32)) - reference).max() < 1e-5
 
 
-def test_in_8_bits_they_differ_by_a_few_percent_of_the_logits_spread(reference: Array) -> None:
-    error = logits_of(onnx_stepper(8)) - reference
-    assert error.std() < 0.03 * reference.std()
+def stepper_of(kind: str, bits: int = 8) -> Stepper:
+    if kind == "torch":
+        return torch_stepper()
+    return onnx_stepper(bits) if kind == "onnx" else compiled_stepper(bits)
 
 
-def test_4_bits_lose_more_and_are_still_the_same_model(reference: Array) -> None:
-    eight = (logits_of(onnx_stepper(8)) - reference).std()
-    four = (logits_of(onnx_stepper(4)) - reference).std()
+@pytest.mark.parametrize("kind", ["onnx", compiled])
+def test_in_8_bits_they_differ_by_a_few_percent_of_the_logits_spread(reference: Array, kind: str) -> None:
+    error = logits_of(stepper_of(kind)) - reference
+    assert 0.0 < error.std() < 0.03 * reference.std()
+
+
+@pytest.mark.parametrize("kind", ["onnx", compiled])
+def test_4_bits_lose_more_and_are_still_the_same_model(reference: Array, kind: str) -> None:
+    eight = (logits_of(stepper_of(kind)) - reference).std()
+    four = (logits_of(stepper_of(kind, 4)) - reference).std()
     assert eight < four < 0.5 * reference.std()
+
+
+@needs_bytes
+def test_a_second_thread_changes_no_bit() -> None:
+    with ThreadPoolExecutor(1) as helper:
+        together = logits_of(compiled_stepper(helper=helper))
+        assert np.array_equal(together, logits_of(compiled_stepper()))
+
+
+@needs_bytes
+def test_a_second_thread_that_is_busy_is_not_waited_for() -> None:
+    """The codec's frame stands before the step in its queue."""
+    free = threading.Event()
+    with ThreadPoolExecutor(1) as helper:
+        under_way = helper.submit(free.wait)
+        alone = logits_of(compiled_stepper(helper=helper), steps=3)
+        assert not under_way.done()
+        free.set()
+    assert np.array_equal(alone, logits_of(compiled_stepper(), steps=3))
+
+
+@needs_bytes
+def test_processors_with_shorter_vectors_count_the_same() -> None:
+    """The sums of bytes are whole numbers; only sums of shares come in another order."""
+    short = logits_of(compiled_stepper(lanes=8), steps=15)
+    long = logits_of(compiled_stepper(lanes=16), steps=15)
+    assert np.abs(short - long).max() < 1e-4
+
+
+@needs_bytes
+def test_a_text_longer_than_the_window_is_heard(reference: Array) -> None:
+    states = np.random.default_rng(2).standard_normal((CAPACITY + 9, G.width)).astype(np.float32)
+    found = []
+    for stepper in (torch_stepper(), compiled_stepper()):
+        stepper.listen(0, [WeightedText(stepper.remember("long", states), 1.0)])
+        found.append(stepper.step(np.full((ROWS, G.codebooks), 3), np.zeros(ROWS, np.int64), None)[0].copy())
+    assert np.abs(found[0] - found[1]).std() < 0.03 * reference.std()
 
 
 def texts() -> list[Array]:
@@ -93,9 +151,9 @@ def test_spans_are_what_the_caches_reached() -> None:
     assert np.array_equal(spans.values[0], np.abs(values[0]).max(axis=(0, 2)))
 
 
-@pytest.mark.parametrize("kind", ["torch", "onnx"])
+@pytest.mark.parametrize("kind", ["torch", "onnx", compiled])
 def test_residuals_of_zero_are_no_residuals_to_the_bit(kind: str) -> None:
-    steppers: list[Stepper] = [torch_stepper() if kind == "torch" else onnx_stepper(8) for _ in "ab"]
+    steppers: list[Stepper] = [stepper_of(kind) for _ in "ab"]
     tokens = np.full((ROWS, G.codebooks), 3)
     positions = np.zeros(ROWS, np.int64)
     zero = np.zeros((G.shallow, G.width), np.float32)

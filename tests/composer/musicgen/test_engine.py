@@ -1,4 +1,4 @@
-"""The composer's contract on a tiny MusicGen, on both backends."""
+"""The composer's contract on a tiny MusicGen, on every backend."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from composer.errors import ComposerError
 from composer.musicgen.assembly import Parts
 from composer.musicgen.engine import MusicGenComposer
+from tests.composer.musicgen.conftest import compiled
 
 Block = npt.NDArray[np.float32]
 CURVE = ((0, 0.2, 0.1), (30_000, -0.9, 0.9), (70_000, 0.9, -0.6))
@@ -134,8 +135,9 @@ def test_it_says_whose_the_weights_are(composer: MusicGenComposer) -> None:
     assert "CC-BY-NC" in str(said["licence"]) and said["style"] == "warm piano jazz"
 
 
-def test_both_backends_play_the_same_beginning(parts_of: object) -> None:
+@pytest.mark.parametrize("backend", ["onnx", compiled])
+def test_the_backends_play_the_same_beginning(parts_of: object, backend: str) -> None:
     """8 bits choose another token sooner or later; the first frames agree."""
     assert callable(parts_of)
-    ours, theirs = (steered(parts_of(name, 1.0)).render(9_600) for name in ("torch", "onnx"))
+    ours, theirs = (steered(parts_of(name, 1.0)).render(9_600) for name in ("torch", backend))
     assert np.abs(ours[:2_000] - theirs[:2_000]).max() < 0.05

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from composer.musicgen.prompts import mixture, prompt_of
 from composer.musicgen.steering import Directions
 from composer.presets import PRESETS
 from tests.composer.musicgen import tiny_musicgen
+from tests.composer.musicgen.conftest import compiled
 
 G = tiny_musicgen.GEOMETRY
 
@@ -37,9 +39,9 @@ def played(parts: Parts) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     return composer.render(60_000)
 
 
-@pytest.mark.parametrize("backend", ["torch", "onnx"])
+@pytest.mark.parametrize("backend", ["torch", "onnx", compiled])
 def test_an_untrained_adapter_is_the_base_model_exactly(folder: Path, tmp_path: Path, backend: str) -> None:
-    options = Options(str(folder), backend="onnx" if backend == "onnx" else "torch", threads=1)
+    options = Options(str(folder), backend=cast(Any, backend), threads=1)
     adapted = assemble(dataclasses.replace(options, adapter=untrained(folder, tmp_path)))
     assert adapted.steered_by == "adapter" and not adapted.text_follows
     bare = dataclasses.replace(adapted, steering=None)
