@@ -2,9 +2,9 @@
 
 What it hands out is a function of what it was told, as with any composer: the way's speed changes nothing
 but how long `render` takes. To keep the way out of the music's path, sound is asked for `ahead` of what was
-handed out. What is asked for cannot be changed any more, so `steer` and `accent` mean the sample they name or
-the first that has not been asked for, whichever is later; `latency_samples` says so. With `ahead` 0 the
-samples are those the composer would have made here.
+handed out, more where the heartbeat finds the way longer. What is asked for cannot be changed any more, so
+`steer` and `accent` mean the sample they name or the first that has not been asked for, whichever is later;
+`latency_samples` says so. With `ahead` 0 the samples are those the composer would have made here.
 
 One thread owns a RemoteComposer. When the connection is lost it raises; its process ends, and the next one
 goes on from the last snapshot, as after any other loss of a composer.
@@ -27,7 +27,8 @@ import numpy.typing as npt
 
 from composer.errors import ComposerError
 from composer.played import Begun, Sounded
-from composer.remote.line import ANSWER_S, Line, NotNow, Remote, RemoteError, ahead_for
+from composer.remote.credit import Credit
+from composer.remote.line import ANSWER_S, Line, NotNow, Remote, RemoteError
 from composer.remote.messages import (
     FRAME_BYTES,
     MAX_CREDIT_SAMPLES,
@@ -83,6 +84,8 @@ class RemoteComposer:
         self._clock = clock
         self._sleep = sleep
         self._line: Line | None = None
+        self._credit: Credit | None = None
+        """None: what is asked for in advance does not change."""
         self._ahead = remote.ahead_samples or 0
         self._handed_out = 0
         self._asked_for = 0
@@ -91,7 +94,7 @@ class RemoteComposer:
         self._notes: deque[Begun | Sounded] = deque(maxlen=MAX_NOTES_KEPT)
         """What has been told of and not taken; the oldest are lost where nobody takes them."""
         self.latency_samples = 0
-        """That of the composer there, and `ahead`. Known once a piece has begun."""
+        """That of the composer there, and `ahead` as it is now. Known once a piece has begun."""
 
     # -- the contract ---------------------------------------------------------------------------------
 
@@ -120,6 +123,9 @@ class RemoteComposer:
 
         Raises RemoteError: the connection was lost, or the composer there failed.
         """
+        if self._credit is not None:
+            self._credit.note(self._playing().last_round_trip_s, n_samples)
+            self._look_ahead(self._credit.samples)
         end = self._handed_out + n_samples
         blocks = [self._waiting]
         have = len(self._waiting)
@@ -213,9 +219,13 @@ class RemoteComposer:
         if self._line is None:
             self._line = Line(self._remote)
             if self._remote.ahead_samples is None:
-                self._ahead = ahead_for(self._line.round_trip_s())
-            self.latency_samples = self._line.welcome.latency_samples + self._ahead
+                self._credit = Credit(self._line.round_trip_s())
+            self._look_ahead(self._ahead if self._credit is None else self._credit.samples)
         return self._line
+
+    def _look_ahead(self, samples: int) -> None:
+        self._ahead = samples
+        self.latency_samples = self._playing().welcome.latency_samples + samples
 
     def _playing(self) -> Line:
         if self._line is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -39,8 +38,6 @@ ANSWER_S = 60.0
 """Beginning a piece may take long: a text is encoded, half a minute is rendered unheard."""
 HEARTBEAT_S = 2.0
 DEAF_S = 4.0
-AHEAD_STEP_SAMPLES = 480
-MAX_AHEAD_SAMPLES = 19_200
 PINGS = 3
 QUEUED_FRAMES = 256
 """More than a second of sound: what is on its way at most."""
@@ -62,7 +59,7 @@ class RemoteAnchorError(AnchorError, ValueError):
 
 @dataclass(frozen=True)
 class Remote:
-    """Where a composer is, `ws://HOST:PORT`. `ahead_samples` None: as the way there asks for."""
+    """Where a composer is, `ws://HOST:PORT`. `ahead_samples` None: as the way there asks for (`credit`)."""
 
     url: str
     token: str = field(default="", repr=False)
@@ -73,12 +70,6 @@ class Remote:
     def place(self) -> str:
         """host:port, for people."""
         return urlsplit(self.url).netloc.rpartition("@")[2]
-
-
-def ahead_for(round_trip_s: float) -> int:
-    """Samples to ask for in advance: twice the round trip, in steps of 10 ms, from 10 to 400 ms."""
-    steps = math.ceil(2.0 * round_trip_s * SAMPLE_RATE_HZ / AHEAD_STEP_SAMPLES)
-    return min(max(steps, 1) * AHEAD_STEP_SAMPLES, MAX_AHEAD_SAMPLES)
 
 
 def look(remote: Remote) -> Welcome:
@@ -142,6 +133,11 @@ class Line:
             self._connection.ping().wait(OPEN_S)
             took.append(time.monotonic() - began)
         return sorted(took)[PINGS // 2]
+
+    @property
+    def last_round_trip_s(self) -> float:
+        """As the heartbeat found it last."""
+        return self._connection.latency
 
     def close(self) -> None:
         """Say goodbye. Idempotent."""

@@ -18,14 +18,8 @@ from websockets.typing import Origin
 from composer.played import Begun, Sounded
 from composer.remote import served
 from composer.remote.client import RemoteComposer, RemoteFactory
-from composer.remote.line import (
-    MAX_AHEAD_SAMPLES,
-    NotNow,
-    Remote,
-    RemoteError,
-    ahead_for,
-    look,
-)
+from composer.remote.credit import REMEMBERED_SAMPLES
+from composer.remote.line import Line, NotNow, Remote, RemoteError, look
 from composer.remote.served import Instrument
 from composer.remote.server import ComposerServer
 from tests.composer.contract.conftest import serving
@@ -167,11 +161,30 @@ def test_another_version_is_told_apart(stack: ExitStack, monkeypatch: pytest.Mon
         look(at(server))
 
 
-def test_what_is_asked_for_in_advance_follows_the_way_there() -> None:
-    assert ahead_for(0.0) == 480
-    assert ahead_for(0.004) == 480
-    assert ahead_for(0.030) == 2880
-    assert ahead_for(9.0) == MAX_AHEAD_SAMPLES
+def test_when_the_way_becomes_longer_more_is_asked_for_and_not_a_sample_is_lost(
+    stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And when it is short again, nothing is asked for until what is on its way is what is wanted."""
+    round_trip_s = 0.010
+    monkeypatch.setattr(Line, "round_trip_s", lambda line: round_trip_s)
+    monkeypatch.setattr(Line, "last_round_trip_s", property(lambda line: round_trip_s))
+    server = stack.enter_context(serving(instrument()))
+    composer = RemoteComposer(at(server, ahead=None))
+    stack.callback(composer.close)
+    composer.prime("slow piano", 1)
+    heard = [composer.render(480)]
+    assert composer.latency_samples == 3 + 960 and composer._asked_for == 480 + 960
+    round_trip_s = 0.100
+    heard.append(composer.render(480))
+    assert composer.latency_samples == 3 + 9600 and composer._asked_for == 960 + 9600
+    round_trip_s = 0.010
+    for _ in range(2):
+        heard.append(composer.render(REMEMBERED_SAMPLES))
+    heard.append(composer.render(480))
+    assert composer.latency_samples == 3 + 960
+    sound = np.concatenate(heard)[:, 0]
+    assert np.array_equal(sound, np.arange(len(sound)))
+    assert composer._asked_for == len(sound) - 480 + 9600
 
 
 def test_credit_is_bounded_however_much_is_wanted(stack: ExitStack) -> None:

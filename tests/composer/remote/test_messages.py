@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from composer.remote import line, messages, served, server
+from composer.remote import credit, line, messages, served, server
 from composer.remote.messages import KINDS, BadMessage, Message, decode, encode
 
 PAGE = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text(encoding="utf-8")
@@ -72,7 +72,7 @@ def test_every_kind_of_error_and_every_limit_is_documented() -> None:
         f"More than {server.MAX_CONNECTIONS} connections",
         f"ping every {server.HEARTBEAT_S:.0f} s and take {server.DEAF_S:.0f} s",
         f"connect for up to {line.PATIENCE_S:.0f} s",
-        f"from 10 to {line.MAX_AHEAD_SAMPLES // 48} ms",
+        f"from 10 to {credit.MAX_AHEAD_SAMPLES // 48} ms",
     ):
         assert words in SECTION, words
     assert (server.HEARTBEAT_S, server.DEAF_S) == (line.HEARTBEAT_S, line.DEAF_S)

@@ -37,6 +37,7 @@ def test_a_session_shows_in_metrics_and_in_top_and_leaves_with_it() -> None:
         now = top.parse(page.body, 1.0)
         assert set(now.sessions) == {"game"} and now.plain["narrascore_sessions"] == 1.0
         assert now.sessions["game"]["frames_total"] == 0.0 and now.sessions["game"]["publishing"] == 0.0
+        assert 0.12 <= now.sessions["game"]["ahead_seconds"] <= 0.24
         assert set(now.stages) == set(top.STAGES)
         assert set(now.work) <= {*WORK.values(), "other"}
         if sys.platform == "linux":
