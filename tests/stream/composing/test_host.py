@@ -7,6 +7,7 @@ import threading
 import time
 from typing import Any
 
+import numpy as np
 import pytest
 
 from stream.composing import host as composer_host
@@ -66,6 +67,14 @@ class StandInWorker:
 
     def hears(self) -> Any:
         return self._commands.get(timeout=WAIT_S)
+
+    def silent_for(self, seconds: float) -> bool:
+        """Whether it is told nothing for so long."""
+        try:
+            self._commands.get(timeout=seconds)
+        except queue.Empty:
+            return True
+        return False
 
     def says(self, *reports: object) -> None:
         for report in reports:
@@ -243,6 +252,28 @@ def test_steering_is_seen_by_whoever_plays(stage: Any) -> None:
     host.steer(0.25, -0.75)
     assert guest.affect == (0.25, -0.75)
     guest.close()
+
+
+def test_what_a_lost_composer_left_is_played_before_the_next_one_begins(stage: Any) -> None:
+    """For as long as it sounds: whoever kept more ahead is waited for longer."""
+    host, pool, _ = stage
+    ring = host._link.ring
+    ring.write(np.zeros((4800, 2), np.float32))
+    first = pool.nth(1)
+    now_s = time.monotonic()
+    host._clock = lambda: now_s
+    first.says(Ready())
+    eventually(lambda: host._ready)
+    now_s += 4800 / 48_000 + 0.09
+    assert first.silent_for(0.05)
+    now_s += 5.0
+    assert isinstance(first.hears(), Begin), "nobody plays it: enough"
+    first.exit_code = 1
+    second = pool.nth(2)
+    second.says(Ready())
+    assert second.silent_for(0.05)
+    ring.read(4800)
+    assert isinstance(second.hears(), Begin)
 
 
 def test_another_composer_is_made_ready_while_the_present_one_plays_on(stage: Any) -> None:
