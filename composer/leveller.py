@@ -42,7 +42,7 @@ class Leveller:
 
     def process(self, block: npt.NDArray[np.float32], arousal: float) -> None:
         """Measure and level one tick in place, shape (TICK_SAMPLES, 2)."""
-        power = float(np.vdot(block, block)) / TICK_SAMPLES
+        power = float(np.vdot(block.T, block.T)) / TICK_SAMPLES
         if power > _SILENCE:
             wanted = 10.0 ** ((target_lufs(arousal, self._middle_lufs) + 0.691) / 10.0)
             # One loud tick may not outweigh a second of music: drums would pump the rest.

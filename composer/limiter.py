@@ -35,7 +35,8 @@ class Limiter:
 
     def __init__(self) -> None:
         hops = TICK_SAMPLES // _HOP
-        self._window = np.zeros((TICK_SAMPLES + LATENCY_SAMPLES, 2), dtype=np.float32)
+        # Each side in one piece, as all that is reckoned goes along it.
+        self._window = np.zeros((2, TICK_SAMPLES + LATENCY_SAMPLES), dtype=np.float32).T
         self._gain = 1.0
         self._ramp = (np.arange(_HOP, dtype=np.float32) / _HOP)[None, :]
         self._edges = np.ones(hops + 1, dtype=np.float32)
@@ -50,13 +51,14 @@ class Limiter:
         if not math.isfinite(peak):
             np.nan_to_num(window, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
             peak = float(np.abs(window).max())
-        out: Block = window[:TICK_SAMPLES].copy()
+        out: Block = window[:TICK_SAMPLES].copy("K")
         if self._gain >= 1.0 and peak < 0.75 * CEILING:
             return out
         self._follow(self._peaks())
         gains = self._edges[:-1, None] * (1.0 - self._ramp) + self._edges[1:, None] * self._ramp
         out *= gains.reshape(-1, 1)
-        return np.clip(out, -_HARD, _HARD)
+        np.minimum(out, _HARD, out=out)
+        return np.maximum(out, -_HARD, out=out)
 
     def state(self) -> dict[str, Any]:
         """What `resume` needs, as plain JSON values."""

@@ -69,24 +69,6 @@ class Settings:
 _GLIDING = ("gain", "reverb", "echo", "chorus", "air")
 
 
-def _c(value: float) -> sf.Constant:
-    return sf.Constant(value)
-
-
-def _sides(left: float, right: float) -> sf.Node:
-    """A value for each side."""
-    return sf.ChannelArray([_c(left), _c(right)])
-
-
-def _opened(source: sf.Node, air: sf.Node) -> sf.Node:
-    """A shelf by addition: what is above the corner, once more. It opens with arousal."""
-    return source + _filter(source, "high_pass", _c(_AIR_HZ)) * air
-
-
-def _filter(source: sf.Node, kind: str, cutoff_hz: sf.Node) -> sf.Node:
-    return sf.SVFilter(source, kind, cutoff_hz, _c(0.0))
-
-
 class Desk:
     """Owns the process's audio graph: racks are plugged into its one output. Every call from one thread."""
 
@@ -106,8 +88,13 @@ class Desk:
         self._graph.sample_rate = SAMPLE_RATE_HZ
         grid = range(GRID_SAMPLES, TICK_SAMPLES + 1, GRID_SAMPLES)
         self._blocks = {n: sf.Buffer(channels, n) for n in grid}
+        self._rendered = {
+            n: np.asarray(block.data, dtype=np.float32).reshape(self.pairs, ROUTES, 2, n)
+            for n, block in self._blocks.items()
+        }
+        """The same memory."""
         # The silence keeps the output's channels while no rack is plugged in.
-        self._output = sf.Sum([sf.ChannelArray([_c(0.0)] * channels)])
+        self._output = sf.Sum([sf.ChannelArray([sf.Constant(0.0)] * channels)])
         self._graph.play(self._output)
         self._open = True
 
@@ -124,9 +111,8 @@ class Desk:
         Shape (pairs, ROUTES, 2, samples): the music, then each section in the order of SECTIONS; what of it
         goes where, as `composer.room` takes it; left and right.
         """
-        block = self._blocks[samples]
-        self._graph.render_to_buffer(block)
-        return np.asarray(block.data, dtype=np.float32).reshape(self.pairs, ROUTES, 2, samples)
+        self._graph.render_to_buffer(self._blocks[samples])
+        return self._rendered[samples]
 
     def close(self) -> None:
         """Free the process's graph. May be called twice."""
@@ -145,6 +131,7 @@ class Rack:
         self._values: dict[str, sf.Constant] = {f.name: sf.Constant(0.0) for f in fields(Settings)}
         self._values["vibrato_hz"].set_value(5.0)
         self._last: dict[str, float] = {}
+        self._constants: dict[float, sf.Constant] = {}
         self._strips: dict[str, sf.Node] = {}
         self._output: sf.Node | None = None
         self._wired_for: Mix | None = None
@@ -173,18 +160,33 @@ class Rack:
 
     def _assemble(self, bank: Bank, seed: int) -> Iterator[None]:
         silence = sf.Buffer(2, 16)
-        value = self._values
-        vibrato = sf.SineLFO(value["vibrato_hz"], _c(-1.0), _c(1.0)) * value["vibrato"]
+        value, flat = self._values, self._c(0.0)
+        vibrato = sf.SineLFO(value["vibrato_hz"], self._c(-1.0), self._c(1.0)) * value["vibrato"]
         for name in SECTIONS:
             bend = vibrato if name == "lead" else None
             voices = []
             for _ in range(VOICES[name]):
-                voices.append(make_voice(bend, silence, name != "drums"))
+                voices.append(make_voice(bend, silence, flat if name != "drums" else None))
                 yield
             # The silence keeps the mixer stereo while no voice is plugged in.
-            mixer = sf.Sum([_sides(0.0, 0.0)])
+            mixer = sf.Sum([self._sides(0.0, 0.0)])
             self.pools[name] = Pool(voices, mixer, bank, seed, self._taps.played)
-            self._strips[name] = _filter(mixer, "low_pass", value[f"{name}_hz"])
+            self._strips[name] = self._filter(mixer, "low_pass", value[f"{name}_hz"])
+
+    def _c(self, value: float) -> sf.Constant:
+        """A node that is `value`, the same one each time: every node is visited at every block."""
+        return self._constants.setdefault(value, sf.Constant(value))
+
+    def _sides(self, left: float, right: float) -> sf.Node:
+        """A value for each side."""
+        return sf.ChannelArray([self._c(left), self._c(right)])
+
+    def _filter(self, source: sf.Node, kind: str, cutoff_hz: sf.Node) -> sf.Node:
+        return sf.SVFilter(source, kind, cutoff_hz, self._c(0.0))
+
+    def _opened(self, source: sf.Node, air: sf.Node) -> sf.Node:
+        """A shelf by addition: what is above the corner, once more. It opens with arousal."""
+        return source + self._filter(source, "high_pass", self._c(_AIR_HZ)) * air
 
     @property
     def sounding(self) -> int:
@@ -192,14 +194,16 @@ class Rack:
         return sum(pool.sounding for pool in self.pools.values())
 
     def _mix(self, mix: Mix) -> sf.Node:
-        coefficient = _c(math.exp(-1.0 / (_GLIDE_S * SAMPLE_RATE_HZ)))
+        coefficient = self._c(math.exp(-1.0 / (_GLIDE_S * SAMPLE_RATE_HZ)))
         glide = {name: sf.Smooth(self._values[name], coefficient) for name in _GLIDING}
         pairs = [self._routes(self._strips, glide, mix)]
         if self._taps.stems:
             # All of it is linear: a section sent alone through the same effects is its share.
             pairs += [
                 self._routes(
-                    {n: s if n == name else _sides(0.0, 0.0) for n, s in self._strips.items()}, glide, mix
+                    {n: s if n == name else self._sides(0.0, 0.0) for n, s in self._strips.items()},
+                    glide,
+                    mix,
                 )
                 for name in SECTIONS
             ]
@@ -214,22 +218,25 @@ class Rack:
         whole = lead + harmony + bass + drums
         if mix.chorus > 0.0:
             sway = sf.ChannelArray(
-                [sf.SineLFO(_c(0.31), _c(0.007), _c(0.0115)), sf.SineLFO(_c(0.23), _c(0.0085), _c(0.013))]
+                [
+                    sf.SineLFO(self._c(0.31), self._c(0.007), self._c(0.0115)),
+                    sf.SineLFO(self._c(0.23), self._c(0.0085), self._c(0.013)),
+                ]
             )
             whole = whole + sf.OneTapDelay(harmony, sway, _SHORT_S) * glide["chorus"]
-        wide = sf.StereoWidth(_opened(whole, glide["air"]), value["width"])
-        dry = _filter(wide, "high_pass", _c(32.0)) * glide["gain"]
+        wide = sf.StereoWidth(self._opened(whole, glide["air"]), value["width"])
+        dry = self._filter(wide, "high_pass", self._c(32.0)) * glide["gain"]
 
-        send = lead + harmony * _c(0.9) + bass * _c(0.12) + drums * _c(0.35)
-        wet = _filter(_opened(send, glide["air"]) * glide["reverb"], "high_pass", _c(140.0))
+        send = lead + harmony * self._c(0.9) + bass * self._c(0.12) + drums * self._c(0.35)
+        wet = self._filter(self._opened(send, glide["air"]) * glide["reverb"], "high_pass", self._c(140.0))
         for left, right in _DIFFUSERS_S:
-            wet = sf.AllpassDelay(wet, _sides(left, right), _c(0.6), _SHORT_S)
-        wet = sf.AllpassDelay(wet, _sides(*_SPREADER_S), _c(0.5), _SHORT_S)
-        to_reverb = _filter(wet, "low_pass", _c(5200.0)) * glide["gain"]
+            wet = sf.AllpassDelay(wet, self._sides(left, right), self._c(0.6), _SHORT_S)
+        wet = sf.AllpassDelay(wet, self._sides(*_SPREADER_S), self._c(0.5), _SHORT_S)
+        to_reverb = self._filter(wet, "low_pass", self._c(5200.0)) * glide["gain"]
 
-        to_echo: sf.Node = _sides(0.0, 0.0)
+        to_echo: sf.Node = self._sides(0.0, 0.0)
         if mix.echo > 0.0:
-            to_echo = _filter(lead * glide["echo"], "low_pass", _c(_ECHO_HZ)) * glide["gain"]
+            to_echo = self._filter(lead * glide["echo"], "low_pass", self._c(_ECHO_HZ)) * glide["gain"]
         return dry, to_reverb, to_echo
 
     def set(self, settings: Settings) -> None:

@@ -204,7 +204,11 @@ class Relay:
     @property
     def _leading(self) -> int:
         """Index of the rack that gets the strikes; -1 while a retraced relay has not come to it."""
-        return max((i for i, runner in enumerate(self._runners) if runner.leads_from >= 0), default=-1)
+        leading = -1
+        for index, runner in enumerate(self._runners):
+            if runner.leads_from >= 0:
+                leading = index
+        return leading
 
     @property
     def _waiting(self) -> _Runner | None:

@@ -9,8 +9,9 @@ from composer.errors import ComposerError
 _SIZE = 16
 
 
-def seal(state: bytes) -> bytes:
-    return _sum(state) + state
+def seal(*parts: bytes) -> bytes:
+    """The parts as one, sealed. In parts since a state is megabytes, and each copy of it is felt."""
+    return b"".join((_sum(*parts), *parts))
 
 
 def unseal(sealed: bytes) -> bytes:
@@ -25,5 +26,9 @@ def unseal(sealed: bytes) -> bytes:
     return state
 
 
-def _sum(state: bytes) -> bytes:
-    return hashlib.blake2b(state, digest_size=_SIZE).digest()
+def _sum(*parts: bytes) -> bytes:
+    # Of those that may be trusted processors are fastest at this one.
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.digest()[:_SIZE]

@@ -285,7 +285,7 @@ class SymbolicComposer:
             "synth": self._synth.state(),
         }
         head = json.dumps(meta).encode()
-        return seal(len(head).to_bytes(8, "little") + head + self._generator.state())
+        return seal(len(head).to_bytes(8, "little"), head, self._generator.state())
 
     def restore(self, state: bytes, exact: bool = True) -> None:
         """Go on with the piece `state` was taken from: with the same samples, bit for bit, when `exact`.

@@ -239,7 +239,7 @@ class Synth:
     def _mix(self) -> None:
         """What the racks sent, and what rings in the room, into `_raw`."""
         heard = self._room.process(self._sent, self._relay.mix.decay, self._width, self._echoes)
-        self._raw[:] = heard[0].T
+        self._raw = heard[0].T
         if self._taps.stems:
             self._stems[:] = heard[1:].transpose(0, 2, 1)
 

@@ -70,14 +70,15 @@ class Voice:
         return self.free_at if self.released else min(self.free_at, self.release_at)
 
 
-def make_voice(vibrato: sf.Node | None, silence: sf.Buffer, filtered: bool) -> Voice:
-    """Build one voice into the current graph. `vibrato` is the shared modulation, in fractions of pitch."""
+def make_voice(vibrato: sf.Node | None, silence: sf.Buffer, flat: sf.Node | None) -> Voice:
+    """Build one voice into the current graph. `vibrato` is the shared modulation, in fractions of pitch;
+    `flat` the filters' resonance, None for a voice without a filter."""
     rate, depth = sf.Constant(1.0), sf.Constant(0.0)
     loop, level, glide, cutoff = sf.Constant(0.0), sf.Constant(0.0), sf.Constant(0.0), sf.Constant(2000.0)
     player = sf.BufferPlayer(silence, rate=rate if vibrato is None else rate + vibrato * depth, loop=loop)
     output: sf.Node = player * sf.Smooth(level, glide)
-    if filtered:
-        output = sf.SVFilter(output, "low_pass", cutoff, sf.Constant(0.0))
+    if flat is not None:
+        output = sf.SVFilter(output, "low_pass", cutoff, flat)
     return Voice(player, rate, depth, loop, level, glide, cutoff, output)
 
 

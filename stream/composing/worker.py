@@ -145,6 +145,8 @@ class _Performance:
 
     def __init__(self, composer: Composer, begin: Begin, reporter: Reporter) -> None:
         self._composer = composer
+        # Asked once: to look a protocol up takes as long as a small product.
+        self._teller = composer if isinstance(composer, TellsNotes) else None
         self._reporter = reporter
         self._link = ComposerLink.attach(begin.link, begin.capacity)
         self._snapshot_every_s = begin.snapshot_every_s
@@ -214,7 +216,7 @@ class _Performance:
             self._reporter.send(KeepsAhead(self._ahead.samples))
         self._link.ring.write(block)
         self._position += BLOCK_SAMPLES
-        if isinstance(self._composer, TellsNotes) and (notes := self._composer.take_notes()):
+        if self._teller is not None and (notes := self._teller.take_notes()):
             self._reporter.noted(notes)
         if not self._announced:
             self._announced = True
