@@ -74,12 +74,12 @@ class Settings:
     ring_ms: int = 120
     control_hz: float = 40.0
     telemetry_hz: float = 10.0
-    opus_bit_rate: int = 128_000
+    opus_bit_rate: int = 144_000
 
     warm_composers: int = 1
     composer_start_timeout_s: float = 60.0
     composer_hang_s: float = 1.0
-    composer_snapshot_s: float = 4.0
+    composer_snapshot_s: float = 10.0
 
     sensing_threads: int = 1
     readings_hz: float = 8.0

@@ -31,9 +31,9 @@ class LevelMeter:
 
     def add(self, block: Block) -> None:
         seconds = len(block) / self._sample_rate_hz
-        power = float(np.mean(np.square(block, dtype=np.float64)))
+        power = float(np.vdot(block, block)) / block.size
         self._power += (power - self._power) * (1.0 - math.exp(-seconds / RMS_WINDOW_S))
-        peak_db = _db(float(np.max(np.abs(block))) ** 2)
+        peak_db = _db(max(float(block.max()), -float(block.min())) ** 2)
         self._peak_db = max(peak_db, self._peak_db - PEAK_FALL_DB_PER_S * seconds, FLOOR_DB)
 
     def levels(self) -> Levels:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import numpy as np
@@ -81,7 +82,7 @@ class Playout:
             block = np.zeros((PLAYOUT_SAMPLES, CHANNELS), np.float32)
         if self._flowing:
             self.played_samples += PLAYOUT_SAMPLES
-        if not np.isfinite(block).all():
+        if not math.isfinite(np.vdot(block, block)):  # one value that is not a number, and this is none
             block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
         return self._amplified(block), index
 
@@ -101,7 +102,7 @@ class Playout:
     def _amplified(self, block: Block) -> Block:
         step = 1.0 if self.at_once else PLAYOUT_SAMPLES / (GAIN_RAMP_S * SAMPLE_RATE_HZ)
         self.at_once = False
-        gain = self._gain + float(np.clip(self.target_gain - self._gain, -step, step))
+        gain = self._gain + min(max(self.target_gain - self._gain, -step), step)
         duck = self.duck_gain
         before, after = self._gain * self._ducked, gain * duck
         self._gain, self._ducked = gain, duck
@@ -109,7 +110,8 @@ class Playout:
             block *= np.linspace(before, after, PLAYOUT_SAMPLES, dtype=np.float32)[:, None]
         elif after != 1.0:
             block *= np.float32(after)
-        return np.clip(block, -1.0, 1.0, out=block)
+        np.minimum(block, 1.0, out=block)
+        return np.maximum(block, -1.0, out=block)
 
 
 # Raised cosine, as a column.
