@@ -16,7 +16,7 @@ from composer.weights import SHIPPED
 
 ALONE = ("sensor", "sound", "loopback")
 OF_COMPOSER = ("composer", "control", "anchor", "endless", "originality", "cost", "latency")
-OF_SERVICE = ("capacity",)
+OF_SERVICE = ("capacity", "company")
 DEFAULT = ("sensor", "sound", "composer", "loopback")
 """`composer` is all that follow it in `OF_COMPOSER`."""
 

@@ -1,11 +1,11 @@
-"""What the composer costs: share of a core, memory, first block, worst block; and numpy against ONNX Runtime.
+"""What the composer costs: share of a core, memory, first block, worst block; and one token.
 
     python -m bench cost            # default preset, calm and aroused, 30 s each
     python -m bench cost --full     # every preset, 120 s each
 
 Every play is in a fresh process, so that memory is its own. The first block is timed twice: in a process that
-has just loaded the weights, and when a composer is made anew in a warm one. What one token costs is compared
-with the same weights in ONNX Runtime on one thread, where that is installed (`bench.onnx_decoder`).
+has just loaded the weights, and when a composer is made anew in a warm one. What several cost at once, in
+real time, is `bench.company`'s.
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ import psutil
 from rich.console import Console
 from rich.progress import track
 
-from bench import onnx_decoder
 from bench.report import Figure, above, below
 from bench.scope import Scope
 from composer.presets import DEFAULT_PRESET
 from composer.score import SAMPLE_RATE_HZ
 from composer.symbolic import SymbolicComposer, create_from
+from composer.weights import playable, read
 
 BLOCK = 480
 SECONDS, FULL_SECONDS = 30, 120
 CALM, AROUSED = 0.0, 0.8
+TOKENS = 900
 
 
 class Cost(NamedTuple):
@@ -80,6 +81,18 @@ def measure(preset: str, arousal: float, seconds: int, scope: Scope) -> Cost:
     return Cost(preset, arousal, spent / seconds, median, p99, cold_ms, first_ms, resident)
 
 
+def token_ms(scope: Scope) -> float:
+    """Median of a token, two rows, at random ones with a full ring."""
+    decoder, _ = playable(read(scope.weights))
+    c, random, state, times = decoder.config, np.random.default_rng(0), decoder.begin(2), []
+    for token in random.integers(c.vocabulary, size=TOKENS).tolist():
+        residuals = 0.1 * random.standard_normal((c.shallow, 2, c.width)).astype(np.float32)
+        began = time.perf_counter()
+        decoder.step(state, token, token % c.bar_steps, (0,) * len(c.style_sizes), residuals)
+        times.append(1000.0 * (time.perf_counter() - began))
+    return float(np.median(times[c.window :]))
+
+
 def run(scope: Scope | None = None) -> list[Figure]:
     scope = scope or Scope()
     presets = scope.presets if scope.full or len(scope.presets) == 1 else (DEFAULT_PRESET,)
@@ -91,8 +104,8 @@ def run(scope: Scope | None = None) -> list[Figure]:
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as alone:
             rows.append(alone.submit(measure, preset, arousal, seconds, scope).result())
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as alone:
-        steps = alone.submit(onnx_decoder.compared, scope.weights).result()
-    _write(scope, rows, steps)
+        token = alone.submit(token_ms, scope).result()
+    _write(scope, rows, token)
     figures = []
     for arousal, word in ((CALM, "calm"), (AROUSED, "aroused")):
         of = [row for row in rows if row.arousal == arousal]
@@ -111,24 +124,14 @@ def run(scope: Scope | None = None) -> list[Figure]:
         Figure("composer: first block after prime, new process", max(r.cold_ms for r in rows), "ms"),
         Figure("composer: resident memory of its process", max(r.resident_mib for r in rows), "MiB"),
     ]
-    if steps is None:
-        console.print("cost: ONNX Runtime is not installed, so the decoder is not compared with it")
-        return figures
-    return [
-        *figures,
-        Figure("decoder: one token, two rows, numpy", steps.numpy_ms, "ms"),
-        Figure("decoder: one token, two rows, ONNX Runtime", steps.onnx_ms, "ms"),
-        Figure("decoder: numpy over ONNX Runtime", steps.numpy_ms / steps.onnx_ms, "times"),
-        Figure("decoder: memory that ONNX Runtime and its session take", steps.onnx_mib, "MiB"),
-        below("decoder: largest difference of the logits", steps.largest_difference, "", 1e-3),
-    ]
+    return [*figures, Figure("decoder: one token, two rows", token, "ms")]
 
 
-def _write(scope: Scope, rows: list[Cost], steps: onnx_decoder.Steps | None) -> None:
+def _write(scope: Scope, rows: list[Cost], token: float) -> None:
     from matplotlib.figure import Figure as Canvas
 
     scope.folder.mkdir(parents=True, exist_ok=True)
-    table = {"plays": [row._asdict() for row in rows], "decoder": steps and steps._asdict()}
+    table = {"plays": [row._asdict() for row in rows], "token_ms": token}
     (scope.folder / "cost.json").write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
     canvas = Canvas(figsize=(8, 4), layout="constrained")
     panel = canvas.subplots()

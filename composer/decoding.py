@@ -1,8 +1,8 @@
-"""The decoder and the adapter in playing: one token at a time, in numpy.
+"""The decoder and the adapter in playing: one token at a time.
 
-The same arithmetic as `composer.model` and `composer.adapter`, which train; the tests hold them equal. At
-this size a token costs matrix-vector products and little else, and numpy's are faster here than torch's,
-without the 200 MB and the seconds that loading torch takes in every composer process.
+The same arithmetic as `composer.model` and `composer.adapter`, which train. A token waits for weights more
+than it computes, so the decoder's are read in 8 bits: by ONNX Runtime, on the caller's thread alone, so that
+a session made before a process is forked works after it, on the same pages. The adapter is small, and numpy.
 
 The ring of keys and values forgets the oldest token, so a token costs the same for ever.
 """
@@ -10,64 +10,62 @@ The ring of keys and values forgets the oldest token, so a token costs the same 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import onnxruntime
 
+from composer import step_graph
 from composer.config import AdapterConfig, ModelConfig
 
 Array = npt.NDArray[np.float32]
 Arrays = Mapping[str, Array]
 
-_NORM_EPSILON = 1e-5
 _LEAK = 0.1
+_UNHEARD = -1e9
 
 
 @dataclass
 class StepState:
-    """Ring of keys and values, each (layers, rows, heads, window, head_width), and tokens seen so far."""
+    """Ring of keys (layers, rows, heads, head_width, window) and values (layers, rows, heads, window,
+    head_width), and tokens seen so far."""
 
     keys: Array
     values: Array
     seen: int
 
 
-@dataclass(frozen=True)
-class _Block:
-    norm_1: Array
-    qkv: Array
-    out: Array
-    norm_2: Array
-    up: Array
-    down: Array
-
-
 class StepDecoder:
     """The decoder's weights, ready to step. Shared and read-only; the state is the caller's."""
 
-    def __init__(self, weights: Arrays, config: ModelConfig) -> None:
-        """`weights` as named by `composer.model.Decoder`. Raises KeyError when one is missing."""
+    def __init__(self, weights: Arrays, config: ModelConfig, bits: int = 8) -> None:
+        """`weights` as named by `composer.model.Decoder`; its matrices are kept in 8 `bits`, or all 32.
+
+        Raises KeyError when one is missing, ValueError when one has another shape than `config` says.
+        """
+        if config.width % (2 * config.heads):
+            raise ValueError(f"a width of {config.width} cannot be shared by {config.heads} heads, in pairs")
+        for name, shape in _shapes(config).items():
+            if weights[name].shape != shape:
+                raise ValueError(f"{name} has the shape {weights[name].shape}, not {shape}")
         self.config = config
         self._token = weights["token.weight"]
-        # By columns: a product then walks through memory once, in order, and waits for it a third less.
-        self._logits = np.asfortranarray(self._token)
         self._position = weights["position.weight"]
         self._style = [weights[f"style.{i}.weight"] for i in range(len(config.style_sizes))]
-        self._norm = weights["norm.weight"]
-        self._blocks = [
-            _Block(
-                *(np.asfortranarray(weights[f"blocks.{i}.{field.name}.weight"]) for field in fields(_Block))
-            )
-            for i in range(config.layers)
-        ]
+        onnxruntime.disable_telemetry_events()
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(
+            step_graph.serialized(weights, config, bits), options, providers=["CPUExecutionProvider"]
+        )
         self._rates = 10_000.0 ** (-np.arange(0, config.head_width, 2) / config.head_width)
 
     def begin(self, rows: int) -> StepState:
         """An empty state for `rows` streams that share their tokens but not their residuals."""
         c = self.config
-        shape = (c.layers, rows, c.heads, c.window, c.head_width)
-        return StepState(np.zeros(shape, np.float32), np.zeros(shape, np.float32), 0)
+        keys = np.zeros((c.layers, rows, c.heads, c.head_width, c.window), np.float32)
+        return StepState(keys, np.zeros((c.layers, rows, c.heads, c.window, c.head_width), np.float32), 0)
 
     def step(
         self,
@@ -83,30 +81,59 @@ class StepDecoder:
         """
         c = self.config
         rows = state.keys.shape[1]
-        slot = state.seen % c.window
-        filled = min(state.seen + 1, c.window)
-        # Reckoned in float64, so that a week of tokens stays exact.
-        turn = np.exp(1j * (state.seen * self._rates)).astype(np.complex64)
         start = self._token[token] + self._position[position]
         for table, field in zip(self._style, style, strict=True):
             start = start + table[field]
-        h = np.tile(start, (rows, 1))
-        query_scale = np.float32(c.head_width**-0.5)
-        for layer, block in enumerate(self._blocks):
-            keys, values = state.keys[layer], state.values[layer]
-            qkv = _rows(block.qkv, _normed(h, block.norm_1)).reshape(rows, 3, c.heads, c.head_width)
-            turned = (qkv.view(np.complex64)[:, :2] * turn).view(np.float32)
-            keys[:, :, slot] = turned[:, 1]
-            values[:, :, slot] = qkv[:, 2]
-            scores = np.matmul(keys[:, :, :filled], turned[:, 0, :, :, None])[..., 0]
-            scores *= query_scale
-            heard = np.matmul(_softmax(scores)[:, :, None], values[:, :, :filled])
-            h += _rows(block.out, heard.reshape(rows, c.width))
-            h += _rows(block.down, _gelu(_rows(block.up, _normed(h, block.norm_2))))
-            if residuals is not None and layer < len(residuals):
-                h += residuals[layer]
+        if residuals is None:
+            residuals = np.zeros((c.shallow, rows, c.width), np.float32)
+        elif residuals.shape != (c.shallow, rows, c.width):
+            raise ValueError(f"residuals of the shape {residuals.shape} do not fit {rows} rows")
+        # Reckoned in float64, so that a week of tokens stays exact.
+        angles = state.seen * self._rates
+        # Heard are the slots that are filled, but not the one that this token takes, and the token itself.
+        slot = state.seen % c.window
+        mask = np.full((1, 1, 1, c.window + 1), _UNHEARD, np.float32)
+        mask[..., : state.seen] = 0.0
+        mask[..., slot] = _UNHEARD
+        mask[..., -1] = 0.0
+        feeds = {
+            "start": np.tile(start, (rows, 1, 1)),
+            "cosine": np.cos(angles).astype(np.float32)[None],
+            "sine": np.sin(angles).astype(np.float32)[None],
+            "mask": mask,
+        }
+        for layer in range(c.shallow):
+            feeds[f"residual_{layer}"] = residuals[layer, :, None]
+        for layer in range(c.layers):
+            feeds[f"keys_{layer}"], feeds[f"values_{layer}"] = state.keys[layer], state.values[layer]
+        logits, *fresh = self._session.run(None, feeds)
+        for layer, (key, value) in enumerate(zip(fresh[::2], fresh[1::2], strict=True)):
+            state.keys[layer, ..., slot] = key.reshape(rows, c.heads, -1)
+            state.values[layer, :, :, slot] = value.reshape(rows, c.heads, -1)
         state.seen += 1
-        return _rows(self._logits, _normed(h, self._norm))
+        return np.asarray(logits[:, 0], np.float32)
+
+
+def _shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """By name, as `composer.model.Decoder` has them."""
+    width = config.width
+    shapes: dict[str, tuple[int, ...]] = {
+        "token.weight": (config.vocabulary, width),
+        "position.weight": (config.bar_steps, width),
+        "norm.weight": (width,),
+    }
+    shapes |= {f"style.{i}.weight": (size, width) for i, size in enumerate(config.style_sizes)}
+    for layer in range(config.layers):
+        for name, shape in (
+            ("norm_1", (width,)),
+            ("qkv", (3 * width, width)),
+            ("out", (width, width)),
+            ("norm_2", (width,)),
+            ("up", (4 * width, width)),
+            ("down", (width, 4 * width)),
+        ):
+            shapes[f"blocks.{layer}.{name}.weight"] = shape
+    return shapes
 
 
 class StepAdapter:
@@ -167,57 +194,3 @@ class AdapterStream:
             x = x + np.maximum(summed, _LEAK * summed)
         curve = adapter.linear @ x + adapter.linear_bias
         return np.asarray(adapter.gamma[:, None] * curve)
-
-
-# What follows is done in place where it can be: at this size an array more costs as much as the sum in it.
-
-
-def _rows(weight: Array, x: Array) -> Array:
-    """weight · x for each row of x: a few matrix-vector products beat one thin matrix product here."""
-    out = np.empty((len(x), len(weight)), np.float32)
-    for row, into in zip(x, out, strict=True):
-        np.dot(weight, row, out=into)
-    return out
-
-
-def _normed(h: Array, weight: Array) -> Array:
-    width = h.shape[-1]
-    out = h - np.add.reduce(h, axis=-1, keepdims=True) / width
-    power = np.add.reduce(out * out, axis=-1, keepdims=True) / width
-    power += _NORM_EPSILON
-    out /= np.sqrt(power, out=power)
-    out *= weight
-    return np.asarray(out)
-
-
-def _softmax(scores: Array) -> Array:
-    """Of `scores`, in their place."""
-    scores -= np.maximum.reduce(scores, axis=-1, keepdims=True)
-    np.exp(scores, out=scores)
-    scores /= np.add.reduce(scores, axis=-1, keepdims=True)
-    return scores
-
-
-_ERF = tuple(np.float32(a) for a in (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592))
-
-
-def _gelu(x: Array) -> Array:
-    """x Φ(x), with erf by Abramowitz & Stegun 7.1.26: within 1.5e-7, which is float32's own rounding."""
-    z = np.abs(x)
-    z *= np.float32(0.7071067811865476)
-    t = z * np.float32(0.3275911)
-    t += 1.0
-    np.divide(1.0, t, out=t)
-    erf = t * _ERF[0]
-    for factor in _ERF[1:]:
-        erf += factor
-        erf *= t
-    np.multiply(z, z, out=z)
-    np.negative(z, out=z)
-    erf *= np.exp(z, out=z)
-    np.subtract(1.0, erf, out=erf)
-    erf *= np.sign(x)
-    erf += 1.0
-    np.multiply(x, 0.5, out=t)
-    erf *= t
-    return erf

@@ -46,7 +46,8 @@ class Generator:
         self.manner = manner
         self._seed = seed
         self._random = np.random.Generator(np.random.PCG64(seed))
-        self._state: StepState = model.begin(2 if adapter is not None else 1)
+        # Two without an adapter too: products of one row round otherwise, and no adapter is an untrained one.
+        self._state: StepState = model.begin(2)
         config = model.config
         self._residuals = np.zeros((config.shallow, 2, config.width), np.float32)
         self._cursor = Cursor(meter=manner.meter)

@@ -92,7 +92,12 @@ def test_the_mode_turns_at_the_next_beat() -> None:
     for _ in range(600):
         generator.advance(0.9, 0.0)
     assert generator.key[1] is False
-    beats: list[Beat] = []
-    while len(beats) < 2:
-        beats.extend(generator.advance(-0.9, 0.0))
-    assert beats[1].minor and beats[1].tonic == beats[0].tonic
+
+    def coming() -> tuple[Beat, ...]:
+        """The next beat, or beats where a rest ends."""
+        while not (beats := generator.advance(-0.9, 0.0)):
+            pass
+        return beats
+
+    before, after = coming(), coming()
+    assert after[0].minor and after[0].tonic == before[-1].tonic
