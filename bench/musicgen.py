@@ -3,6 +3,7 @@
     python -m bench.musicgen --json                # random weights in MusicGen-small's geometry: 5 minutes
     python -m bench.musicgen --model DIR --json    # weights of your own
     python -m bench.musicgen --tiny --json         # the machinery only, in seconds
+    python -m bench.musicgen --minutes 10          # ours alone: are steps even, does the memory stay
 
 Random weights cost what trained ones cost. A factor is seconds of audio made in a second, codec included:
 1 holds real time. Stock paths make a clip of `--stock-tokens` tokens; their cost grows with its length.
@@ -15,11 +16,13 @@ import gc
 import json
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import psutil
 import torch
 
 from bench.musicgen_stock import TEXT_TOKENS, audiocraft, stock
@@ -35,6 +38,7 @@ from composer.musicgen.loading import Options, decoder_arrays, find, geometry_of
 from composer.musicgen.onnx_graph import graph
 from composer.musicgen.onnx_stepper import OnnxStepper
 from composer.musicgen.spans import Spans, measure
+from composer.musicgen.steering import Directions
 from composer.musicgen.stepper import Array, Stepper, host_weights
 from composer.musicgen.token_stream import rows_for
 
@@ -101,7 +105,14 @@ def random_model(tiny: bool) -> Any:
     return model.eval().requires_grad_(False)
 
 
-def ours(model: Any, guidance: float, bits: int, threads: int, frames: int) -> Timed:
+def ours(
+    model: Any,
+    guidance: float,
+    bits: int,
+    threads: int,
+    frames: int,
+    each_second: Callable[[], None] | None = None,
+) -> Timed:
     """Play `frames` frames on the compiled step; those after the first change of lanes count."""
     geometry, manner, second = geometry_of(model), Manner(guidance=guidance), second_core()
     stepper = CompiledStepper(
@@ -112,7 +123,26 @@ def ours(model: Any, guidance: float, bits: int, threads: int, frames: int) -> T
         bits,
         second if threads > 1 else None,
     )
-    return play(model, stepper, geometry, manner, frames, second)
+    return play(model, stepper, geometry, manner, frames, second, each_second)
+
+
+def composer_of(model: Any, guidance: float, bits: int) -> MusicGenComposer:
+    """As the service has it, but for the text encoder; affect moves it along random directions."""
+    geometry, second = geometry_of(model), second_core()
+    arrays, rows = decoder_arrays(model), rows_for(Manner(guidance=guidance))
+    stepper = CompiledStepper(arrays, geometry, rows, CPU_WINDOWS.length, bits, second)
+    codec = CodecThread(CodecStream(model.audio_encoder), second)
+    rng = np.random.default_rng(0)
+    valence, arousal = (
+        rng.standard_normal((geometry.shallow, geometry.width)).astype(np.float32) for _ in "va"
+    )
+    steering = Directions(valence, arousal, np.full(geometry.shallow, 1.0, np.float32))
+    text: Any = _Text(geometry.width)
+    manner, by = Manner(guidance=guidance), "random directions"
+    playing = geometry, CPU_WINDOWS, manner, text, stepper, codec, steering, by
+    parts = Parts("random", "compiled", *playing, text_follows=False)
+    huge_pages.ask()
+    return MusicGenComposer(parts)
 
 
 def on_onnx(model: Any, guidance: float, threads: int, frames: int) -> Timed:
@@ -138,6 +168,7 @@ def play(
     manner: Manner,
     frames: int,
     second: ThreadPoolExecutor,
+    each_second: Callable[[], None] | None = None,
 ) -> Timed:
     clocked = _Clocked(stepper)
     stream = _ClockedCodec(model.audio_encoder)
@@ -149,7 +180,9 @@ def play(
     composer.prime("music", 0)
     huge_pages.ask()
     times, processor = [], []
-    for _ in range(frames):
+    for frame in range(frames):
+        if each_second is not None and frame % FRAME_RATE_HZ == 0:
+            each_second()
         began, used = time.perf_counter(), time.process_time()
         composer.render(FRAME_SAMPLES)
         times.append(1000.0 * (time.perf_counter() - began))
@@ -210,20 +243,47 @@ class _ClockedThread(CodecThread):
         return samples
 
 
+def long(options: argparse.Namespace) -> dict[str, Any]:
+    """Ours alone for so many minutes of music: are steps even, and does the memory stay?"""
+    model = _model(options)
+    frames = round(options.minutes * 60 * FRAME_RATE_HZ)
+    resident: list[float] = []
+    process = psutil.Process()
+
+    def look() -> None:
+        resident.append(process.memory_info().rss / 2**20)
+
+    timed = ours(model, options.guidance, 8, options.threads, frames, look)
+    median = float(np.median(timed.frames))
+    return {
+        "machine": machine(),
+        "minutes": options.minutes,
+        "guidance": options.guidance,
+        "realtime_factor": round(timed.factor, 3),
+        "step_ms_median": round(median, 2),
+        "step_ms_p99": round(float(np.percentile(timed.frames, 99)), 2),
+        "step_p99_over_median": round(float(np.percentile(timed.frames, 99)) / median, 2),
+        "step_ms_max": round(float(timed.frames.max()), 2),
+        "window_changes": len(timed.changes),
+        "window_change_ms_max": round(float(timed.changes.max()), 2) if timed.changes.size else None,
+        "memory_mib_after_a_tenth": round(resident[len(resident) // 10], 1),
+        "memory_mib_at_the_end": round(resident[-1], 1),
+    }
+
+
+def _model(options: argparse.Namespace) -> Any:
+    # Of ours, torch only runs the codec; its threads would wait beside the decoder's.
+    torch.set_num_threads(1)
+    return load_model(find(Options(options.model))) if options.model else random_model(options.tiny)
+
+
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """One object: see the module."""
-    torch.set_num_threads(
-        1
-    )  # of ours, torch only runs the codec; its threads would wait beside the decoder's
-    model = load_model(find(Options(options.model))) if options.model else random_model(options.tiny)
+    model = _model(options)
 
     def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
-    if not vectors.lanes():
-        sys.exit(
-            "This processor has no instruction for products of bytes (AVX-VNNI): there is nothing to compile."
-        )
     plain = ours(model, 1.0, 8, options.threads, options.frames)
     say(f"8 bits, no guidance: {plain.factor:.2f}x")
     guided = ours(model, 3.0, 8, options.threads, options.frames)
@@ -291,8 +351,12 @@ def main() -> None:
     parser.add_argument("--stock-tokens", type=int, default=100, help="tokens generate() makes")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, help="write the object here too")
+    parser.add_argument("--minutes", type=float, default=0.0, help="ours alone for so many minutes of music")
+    parser.add_argument("--guidance", type=float, default=1.0, help="for --minutes")
     options = parser.parse_args()
-    found = run(options)
+    if not vectors.lanes():
+        sys.exit("This processor has no instruction for products of bytes (AVX-VNNI): nothing to compile.")
+    found = long(options) if options.minutes else run(options)
     text = json.dumps(found, indent=2)
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 ComposerOption = Annotated[
     list[str] | None,
     typer.Option(
-        help="Who makes the music: symbolic, musicgen (needs the extra `musicgen` and in practice a GPU) or "
-        "ws://HOST:PORT of a `narrascore composer`. May be repeated: the first begins, the page offers all."
+        help="Who makes the music: symbolic, musicgen (needs the extra `musicgen`, and a GPU or two cores to "
+        "itself) or ws://HOST:PORT of a `narrascore composer`. May be repeated: the first begins, the page "
+        "offers all."
     ),
 ]
 ComposerTokenOption = Annotated[
@@ -56,8 +57,8 @@ MusicGenBitsOption = Annotated[
 WARM_ANCHOR = "NARRASCORE_WARM_ANCHOR"
 """In the environment: the anchor whose instruments `stream.cli.warm` makes for all composers."""
 DEFAULT_MODEL = "facebook/musicgen-small"
-MUSICGEN_RING_MS = 400
-"""A token step that is late must not be heard; the symbolic composer needs less."""
+MUSICGEN_RING_MS = 240
+"""Twelve steps. One that is late must not be heard, nor two in a row; the symbolic composer needs less."""
 REMOTE_RING_MS = 240
 """A network has its own moods."""
 REMOTE_START_S = 120.0

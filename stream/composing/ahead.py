@@ -9,7 +9,7 @@ from __future__ import annotations
 from stream.ports import SAMPLE_RATE_HZ
 
 ROOM = 2
-"""How many times what is kept at rest may be kept at most: with MusicGen, control stays below a second."""
+"""How many times what is kept at rest may be kept at most: with MusicGen, control takes 0.6 s then."""
 NEAR_MISS = 4
 """Less than one part in so many of what is kept: it was nearly too late."""
 SPARE = 2

@@ -63,7 +63,7 @@ async def run(
     # A fresh interpreter for the peers and the twin: no thread or graph of ours is copied into it.
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as elsewhere:
         async with serving(app, settings) as url:
-            take = await _take(app, url, elsewhere, clips, seconds)
+            take = await play(app, url, elsewhere, clips, seconds)
         too_slow = spoilt(take, seconds)
         with Console(stderr=True).status("finding where the music first answered each cut"):
             figures = await measure(take, factory, elsewhere, folder, too_slow)
@@ -72,7 +72,11 @@ async def run(
     return figures
 
 
-async def _take(app: Starlette, url: str, elsewhere: Executor, clips: Sequence[Path], seconds: float) -> Take:
+async def play(app: Starlette, url: str, elsewhere: Executor, clips: Sequence[Path], seconds: float) -> Take:
+    """A publisher and a listener at `url`, run in `elsewhere`, and what was seen of the session.
+
+    Raises DemoError: the composer could not start.
+    """
     loop = asyncio.get_running_loop()
     session: Session = app.state.sessions.get_or_begin("live")
     played: list[PlayedBlock] = []
