@@ -9,6 +9,7 @@ Addresses are plain integers: numba passes no vectors, and an array's view costs
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -139,25 +140,45 @@ def take(typing: Any, address: Any) -> Any:
 
 @intrinsic
 def wait(typing: Any, address: Any, count: Any) -> Any:
-    """Until the count at an address is `count`. Never long: the other thread is at its last piece."""
+    """Until the count at an address is `count`. Not for long: the other thread is at its last piece.
+
+    Unless it lost its core. Then what waits hands over its own: it could be the same one.
+    """
 
     def generate(context: Any, b: Builder, _: Any, args: Sequence[Value]) -> Value:
         place = b.inttoptr(args[0], _I64.as_pointer())
         pause = _known(b, "llvm.x86.sse2.pause", ir.FunctionType(ir.VoidType(), []))
-        look, rest, on = (b.append_basic_block(name) for name in ("look", "rest", "on"))
+        before = b.block
+        names = "look", "rest", "spin", "hand_over", "on"
+        look, rest, spin, hand_over, on = (b.append_basic_block(name) for name in names)
         b.branch(look)
         b.position_at_end(look)
+        turn = b.phi(_I64)
         done = b.icmp_signed(">=", b.load_atomic(place, "seq_cst", 8), args[1])
         b.cbranch(done, on, rest)
         b.position_at_end(rest)
+        following = b.add(turn, ir.Constant(_I64, 1))
+        b.cbranch(b.icmp_signed("<", turn, ir.Constant(_I64, _PATIENCE)), spin, hand_over)
+        b.position_at_end(spin)
         b.call(pause, [])
         b.branch(look)
+        b.position_at_end(hand_over)
+        if sys.platform == "win32":
+            b.call(pause, [])
+        else:
+            b.call(_known(b, "sched_yield", ir.FunctionType(_I32, [])), [])
+        b.branch(look)
+        turn.add_incoming(ir.Constant(_I64, 0), before)
+        turn.add_incoming(following, spin)
+        turn.add_incoming(following, hand_over)
         b.position_at_end(on)
         return context.get_dummy_value()
 
     return types.void(types.intp, types.intp), generate
 
 
+_PATIENCE = 1000
+"""Pauses, some 40 us: longer than a piece takes."""
 _UNROLLED = 4
 _AHEAD = 4096
 """Bytes: the processor itself looks ahead to the end of a page of 4 KB and no further."""
