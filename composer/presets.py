@@ -163,6 +163,8 @@ NEOCLASSICAL = Preset(
         Part(LEAD, "violin", "lead", gain_db=-7.0, above=0.45),
         Part(UPPER, "felt_piano", "harmony", gain_db=-1.5),
         Part(UPPER, "strings", "harmony", gain_db=-5.0, above=0.1, figure="pad"),
+        # A slow bar outlasts a piano's string: something has to hold it.
+        Part(UPPER, "strings", "harmony", gain_db=-10.0, below=-0.3, figure="pad"),
         Part(MIDDLE, "felt_piano", "harmony", gain_db=-1.5),
         Part(BASS, "felt_piano", "bass", gain_db=-1.0),
         Part(BASS, "cello", "bass", gain_db=-6.0, above=-0.1, figure="pad"),
@@ -186,7 +188,7 @@ LOFI = Preset(
         Part(LEAD, "vibes", "lead", gain_db=-1.0),
         Part(LEAD, "soft_lead", "lead", gain_db=-9.0, above=0.4),
         Part(UPPER, "e_piano", "harmony"),
-        Part(UPPER, "warm_pad", "harmony", gain_db=-8.0, above=-0.2, figure="pad"),
+        Part(UPPER, "warm_pad", "harmony", gain_db=-8.0, figure="pad"),
         Part(MIDDLE, "e_piano", "harmony", gain_db=-1.0),
         Part(BASS, "round_bass", "bass", gain_db=-2.5),
     ),

@@ -102,7 +102,9 @@ else:
     composer = create()
     composer.prime("folk", 7)
     composer.render(48_000)
-    print(stocked, own_kib() / 1024, set(composer._synth._bank._zones) == set(bank._stock))
+    print(stocked, own_kib() / 1024, set(composer._synth._bank._zones) == set(bank._stock), flush=True)
+    # As composer processes end: ONNX Runtime's own end waits for threads that were not forked.
+    os._exit(0)
 """
 
 
