@@ -11,7 +11,7 @@ from stream.ice_servers import IceServer
 from stream.ports import SAMPLE_RATE_HZ
 
 SESSIONS_A_CORE, MOST_SESSIONS = 4, 16
-"""A session takes some 0.15 to 0.3 of a core, two thirds of it its composer's. The rest is one process's,
+"""A session takes some 0.15 to 0.2 of a core, two thirds of it its composer's. The rest is one process's,
 whose interpreter uses one core at a time: more cores do not help it."""
 
 
