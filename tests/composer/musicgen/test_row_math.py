@@ -108,7 +108,3 @@ def unpacked(
         codes = np.stack([codes & 15, codes >> 4], axis=3).reshape(count, blocks, -1, lanes, 4)
     real = (codes.astype(float) - (1 << (bits - 1))) * scales[:, :, None, :, None]
     return np.asarray(real.transpose(0, 3, 1, 2, 4).reshape(count * lanes, -1))
-
-
-def test_the_best_vectors_a_processor_has_are_named() -> None:
-    assert vectors.lanes() in (0, 8, 16)
