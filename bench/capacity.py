@@ -16,6 +16,7 @@ import asyncio
 import contextlib
 import os
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from rich.console import Console
@@ -35,6 +36,8 @@ HOLD_S, HOLD_FULL_S = 45.0, 300.0
 """What was carried at last is held for this long."""
 LEAST_READINGS_HZ = 1.0
 MOST = 24
+IDLE_END_S = 3.0
+"""Whoever has left is gone before the next step is looked at: it would compose, and be read no more."""
 
 
 class Step(NamedTuple):
@@ -60,20 +63,20 @@ async def scrape(url: str) -> top.Scrape:
     return top.parse((await request("GET", f"{url}/metrics")).body, time.monotonic())
 
 
-def judged(before: top.Scrape, after: top.Scrape, sessions: int, memory: Memory) -> Step:
+def judged(before: top.Scrape, after: top.Scrape, names: Sequence[str], memory: Memory) -> Step:
+    """Of the sessions `names`; there may be others, which are just leaving."""
     elapsed_s = after.t_s - before.t_s
+    whole = [name for name in names if name in before.sessions and name in after.sessions]
 
-    def total(figure: str) -> float:
-        """How much it grew, over all sessions that were there before."""
-        return sum(after.sessions[name][figure] - before.sessions[name][figure] for name in before.sessions)
+    def grown(figure: str) -> list[float]:
+        return [after.sessions[name][figure] - before.sessions[name][figure] for name in whole]
 
-    slowest = min(
-        (after.sessions[name]["readings_total"] - before.sessions[name]["readings_total"]) / elapsed_s
-        for name in before.sessions
-    )
-    underruns, skipped = total("underruns_total"), total("skipped_blocks_total")
+    slowest = min(grown("readings_total"), default=0.0) / elapsed_s
+    underruns, skipped = sum(grown("underruns_total")), sum(grown("skipped_blocks_total"))
     why = ""
-    if underruns or skipped:
+    if len(whole) < len(names):
+        why = f"{len(names) - len(whole)} sessions ended"
+    elif underruns or skipped:
         why = f"{underruns:.0f} underruns, {skipped:.0f} blocks too late"
     elif slowest < LEAST_READINGS_HZ:
         why = f"a session was read {slowest:.1f} times a second"
@@ -84,11 +87,11 @@ def judged(before: top.Scrape, after: top.Scrape, sessions: int, memory: Memory)
             stages[stage] = 1000 * (seconds - old[1]) / (count - old[0])
     cpu = "process_cpu_seconds_total"
     return Step(
-        sessions,
+        len(names),
         not why,
         why,
         (after.plain[cpu] - before.plain[cpu]) / elapsed_s,
-        total("composer_cpu_seconds_total") / elapsed_s,
+        sum(grown("composer_cpu_seconds_total")) / elapsed_s,
         memory.service,
         memory.composer,
         stages,
@@ -98,16 +101,16 @@ def judged(before: top.Scrape, after: top.Scrape, sessions: int, memory: Memory)
     )
 
 
-async def watched(service: Service, sessions: int, seconds: float) -> Step:
+async def watched(service: Service, names: Sequence[str], seconds: float) -> Step:
     before = await scrape(service.url)
     await asyncio.sleep(seconds)
-    return judged(before, await scrape(service.url), sessions, await service.memory())
+    return judged(before, await scrape(service.url), names, await service.memory())
 
 
 def told(kind: Kind, step: Step) -> str:
     """One line for who waits."""
     end = "held" if step.held else step.why
-    given_up = ("", ", fewer readings", ", key frames only")[step.level]
+    given_up = ("", ", fewer readings", ", fewer pictures", ", key frames only")[step.level]
     return (
         f"{kind.name}: {step.sessions} sessions: service {step.service_cores:.2f}, composers "
         f"{step.composer_cores:.2f} cores, {step.slowest_hz:.1f} readings a second{given_up}: {end}"
@@ -131,6 +134,10 @@ async def climb(kind: Kind, service: Service, hold_s: float, most: int, console:
     steps: list[Step] = []
     end = f"{most} were enough"
     running: list[contextlib.AsyncExitStack] = []
+
+    def names() -> list[str]:
+        return [f"s{n}" for n in range(len(running))]
+
     try:
         while len(running) < most:
             one = contextlib.AsyncExitStack()
@@ -144,7 +151,7 @@ async def climb(kind: Kind, service: Service, hold_s: float, most: int, console:
             if len(running) < min(kind.wanted // 2, most):
                 continue
             await asyncio.sleep(SETTLE_S)
-            steps.append(await watched(service, len(running), STEP_S))
+            steps.append(await watched(service, names(), STEP_S))
             console.print(told(kind, steps[-1]), highlight=False)
             if not steps[-1].held:
                 end = steps[-1].why
@@ -154,7 +161,7 @@ async def climb(kind: Kind, service: Service, hold_s: float, most: int, console:
         hold = None
         if running:
             await asyncio.sleep(SETTLE_S)
-            hold = await watched(service, len(running), hold_s)
+            hold = await watched(service, names(), hold_s)
             console.print(f"for {hold_s:.0f} s, {told(kind, hold)}", highlight=False)
         return Climb(steps, end, hold)
     finally:
@@ -201,6 +208,7 @@ def run(scope: Scope, kinds: tuple[Kind, ...] = KINDS, most: int = MOST) -> list
         seed=7,
         max_sessions=MOST,
         govern=True,
+        idle_end_s=IDLE_END_S,
         signalling_burst=1000,
         signalling_per_s=100.0,
     )

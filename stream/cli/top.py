@@ -20,7 +20,7 @@ from stream.cli.terminal import console, fail
 
 TIMEOUT_S = 5.0
 _SESSION = "narrascore_session_"
-GIVEN_UP = ("readings given up", "all pictures but key frames given up")
+GIVEN_UP = ("readings given up", "pictures given up but one a second", "all pictures but key frames given up")
 STAGES = ("decode", "wait", "read", "compose", "encode", "egress", "loop")
 
 

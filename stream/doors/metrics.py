@@ -114,7 +114,7 @@ class _Sessions(Collector):
         )
         yield GaugeMetricFamily(
             "narrascore_load_level",
-            "What is given up for the music: 0 nothing, 1 readings, 2 all but key frames.",
+            "What is given up for the music: 0 nothing, 1 readings, 2 pictures, 3 all but key frames.",
             int(self._sessions.admission.level),
         )
         yield GaugeMetricFamily(

@@ -185,6 +185,11 @@ class SensingPool:
         with self._changed:
             self._schedule.readings_hz = readings_hz
 
+    def carries(self, more: int) -> bool:
+        """Whether `more` sessions like those there are could be read along with them once a second."""
+        with self._changed:
+            return self._schedule.carries(more)
+
     def close(self) -> None:
         """End the threads once their readings are done. Blocks for at most a second. Idempotent."""
         with self._changed:

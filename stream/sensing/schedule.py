@@ -6,7 +6,9 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 COST_SMOOTHING = 0.2
-SLOWEST_HZ = 1.0
+LONGEST_PERIOD_S = 0.8
+"""However dear readings are. One a second is promised; the rest is for a picture that is not there yet, and
+for the turns of others."""
 
 
 @dataclass
@@ -22,10 +24,13 @@ class SensingSchedule:
 
     Every session is read `readings_hz` times a second, or less often, all alike, when at that rate readings
     would take more than `duty` of the `threads`. Not thread-safe.
+
+    Where not even one every `LONGEST_PERIOD_S` fits, whoever has waited longest is next.
     """
 
     def __init__(self, readings_hz: float, threads: int, duty: float) -> None:
         self.readings_hz = readings_hz
+        self._threads = threads
         self._budget = threads * duty
         self._turns: dict[Hashable, _Turn] = {}
 
@@ -40,7 +45,16 @@ class SensingSchedule:
     def period_s(self) -> float:
         """Time between readings of one session."""
         cost_s = sum(turn.cost_s for turn in self._turns.values() if turn.waiting() or turn.busy)
-        return min(max(1.0 / self.readings_hz, cost_s / self._budget), 1.0 / SLOWEST_HZ)
+        return max(1.0 / self.readings_hz, min(cost_s / self._budget, LONGEST_PERIOD_S))
+
+    def carries(self, more: int) -> bool:
+        """Whether `more` sessions like those there are could be read too, all of them every `LONGEST_PERIOD_S`.
+        Those not read yet count like the others. True while nobody knows what a reading costs."""
+        costs = [turn.cost_s for turn in self._turns.values() if turn.cost_s > 0.0]
+        if not costs:
+            return True
+        each_s = sum(costs) / len(costs)
+        return each_s * (len(self._turns) + more) <= self._threads * LONGEST_PERIOD_S
 
     def next_turn(self, now_s: float) -> Hashable | None:
         """The session to read now, marked busy until `done`; None if there is none."""

@@ -19,16 +19,23 @@ from typing import NamedTuple
 from stream.errors import Refused
 from stream.process_cost import spent
 from stream.sensing.readers import SensingPool
+from stream.sensing.schedule import LONGEST_PERIOD_S
 from stream.session.load import Governor, Level, Sample, room_for_another
 from stream.session.session import Session
 from stream.webrtc.backlog import MAX_ENCODED
+from stream.webrtc.key_frames import Pictures
 
 log = logging.getLogger(__name__)
 
 SAMPLE_S = 1.0
 TICKS = 10
 """Looks at the event loop's lateness per sample."""
-READINGS_HZ = {Level.FEWER_READINGS: 2.0, Level.KEY_FRAMES: 1.0}
+READINGS_HZ = {
+    Level.FEWER_READINGS: 2.0,
+    Level.FEWER_PICTURES: 1.0 / LONGEST_PERIOD_S,
+    Level.KEY_FRAMES: 1.0 / LONGEST_PERIOD_S,
+}
+PICTURES = {Level.FEWER_PICTURES: Pictures.ONE_A_SECOND, Level.KEY_FRAMES: Pictures.KEY_FRAMES}
 RETRY_AFTER_S = 20
 LASTING_S = 20.0
 """A load counts against new sessions when it lasted for half of this: a composer that begins takes a whole
@@ -37,7 +44,8 @@ EXPECTED_CORES = 0.25
 """What a session will take, while none has run for long enough to tell."""
 WORDS = {
     Level.FEWER_READINGS: "The machine is busy: the picture is read less often, the music goes on as it was.",
-    Level.KEY_FRAMES: "The machine is very busy: only key frames of the picture are read, the music goes on.",
+    Level.FEWER_PICTURES: "The machine is very busy: the picture is read once a second, the music goes on.",
+    Level.KEY_FRAMES: "The machine is too busy: only key frames of the picture are read, the music goes on.",
 }
 
 
@@ -79,7 +87,11 @@ class Admission:
         """Share of all cores that the service and its composers use."""
 
     def refuses(self, sessions: int) -> bool:
-        """Whether one more session beside `sessions` would be too much."""
+        """Whether one more session beside `sessions` would be too much for the cores, or for the threads that
+        read pictures, which owe every session a reading a second. The cores' load has the readings in it as
+        they are now, more of them than that: while anything is given up nobody is let in."""
+        if sessions > 0 and not self._sensing.carries(1):
+            return True
         known = [cpu for cpu, _ in self._loads if cpu is not None]
         own = [own for _, own in self._loads]
         now_s = self._clock()
@@ -151,8 +163,8 @@ class Admission:
             self._sensing.set_readings_hz(min(self._readings_hz, READINGS_HZ.get(level, self._readings_hz)))
         for session in sessions:
             backlog = session.peers.backlog
-            only = level >= Level.KEY_FRAMES
-            if backlog is not None and backlog.key_frames_only != only:
-                backlog.key_frames_only = only
+            which = PICTURES.get(level, Pictures.ALL)
+            if backlog is not None and backlog.pictures != which:
+                backlog.pictures = which
             session.remark("load", partial(WORDS.__getitem__, level) if level in WORDS else None)
         self.level = level

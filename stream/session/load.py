@@ -2,6 +2,10 @@
 
 Up one step when strained for a while, at once when the music itself suffered; down one step only after a much
 longer calm, and after a longer one each time that proved too early. Between the two bounds nothing moves.
+
+The last step costs the picture itself: less than one reading a second where key frames are further apart. A
+busy processor alone is no reason for it while the music does not suffer and pictures are decoded in time;
+when both hold again for a while it is taken back, however busy the processor is.
 """
 
 from __future__ import annotations
@@ -18,6 +22,8 @@ STRAINED_BACKLOG: Final = 0.5
 """Share of the room for pictures that wait to be decoded."""
 LOW_BUFFER_S = 0.04
 """A composer this little ahead is about to be late."""
+DIRE_LATE_S = 0.2
+"""Packets that leave this late are heard as gaps, whatever a listener keeps in advance."""
 
 UP_AFTER_S = 2.0
 DOWN_AFTER_S = 20.0
@@ -31,7 +37,10 @@ class Level(enum.IntEnum):
 
     ALL = 0
     FEWER_READINGS = 1
-    KEY_FRAMES = 2
+    FEWER_PICTURES = 2
+    """Those are not decoded that a reading a second can do without."""
+    KEY_FRAMES = 3
+    """Nothing else is decoded, however far apart they are."""
 
 
 class Sample(NamedTuple):
@@ -59,6 +68,16 @@ def strained(sample: Sample) -> bool:
     )
 
 
+def dire(sample: Sample) -> bool:
+    """The music suffers, is about to, or pictures come faster than they are decoded."""
+    return (
+        sample.underruns > 0
+        or sample.late_s > DIRE_LATE_S
+        or sample.backlog > STRAINED_BACKLOG
+        or sample.buffer_s < LOW_BUFFER_S
+    )
+
+
 def calm(sample: Sample) -> bool:
     return (
         not strained(sample)
@@ -80,13 +99,13 @@ class Governor:
 
     def note(self, sample: Sample) -> Level:
         now_s = sample.t_s
-        if strained(sample):
+        if self._worse(sample):
             self._calm_since_s = None
             if self._strained_since_s is None:
                 self._strained_since_s = now_s
             if sample.underruns > 0 or now_s - self._strained_since_s >= UP_AFTER_S:
                 self._up(now_s)
-        elif calm(sample):
+        elif self._better(sample):
             self._strained_since_s = None
             if self._calm_since_s is None:
                 self._calm_since_s = now_s
@@ -98,6 +117,12 @@ class Governor:
         if now_s - self._stepped_down_s > 2 * TOO_EARLY_S and self.level == Level.ALL:
             self._patience_s = DOWN_AFTER_S
         return self.level
+
+    def _worse(self, sample: Sample) -> bool:
+        return dire(sample) if self.level >= Level.FEWER_PICTURES else strained(sample)
+
+    def _better(self, sample: Sample) -> bool:
+        return not dire(sample) if self.level == Level.KEY_FRAMES else calm(sample)
 
     def _up(self, now_s: float) -> None:
         if self.level == max(Level):

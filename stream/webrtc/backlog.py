@@ -19,14 +19,13 @@ from av.frame import Frame
 
 from stream.clock import Clock, monotonic
 from stream.stages import DECODE_S
+from stream.webrtc.key_frames import KeyFrames, Pictures
 from stream.webrtc.loss import Assembled, endure
 from stream.webrtc.wall_clock import steady
 
 MAX_ENCODED: Final = {"video": 30, "audio": 50}
 """Frames that may wait for the decoder: a second of either."""
 MAX_DECODED: Final = {"video": 4, "audio": 50}
-ASK_EVERY_S = 2.0
-"""How often a sender may be asked for a key frame."""
 KEY_PATIENCE_S = 6.0
 """A sender that never sends one (periodic intra refresh) is decoded again after this long, damage and all."""
 
@@ -69,11 +68,13 @@ class EncodedFrames:
         self._clock = clock
         self._waiting: deque[Encoded | None] = deque()
         self._changed = threading.Condition()
-        self._key_frames_only = False
+        self._key_frames = KeyFrames()
+        self._pictures = Pictures.ALL
         self._until_key = False
         self._damaged = False
-        self._key_s = self._asked_s = float("-inf")
-        self._lost_s = 0.0
+        self._lost_s = float("-inf")
+        self._skipping_since_s: float | None = None
+        """Since something was left out on purpose: what follows refers to it."""
         self.dropped = 0
         """Frames never decoded because the decoder was behind; not those left out on purpose."""
         self.left_out = 0
@@ -83,15 +84,23 @@ class EncodedFrames:
         return len(self._waiting)
 
     @property
-    def key_frames_only(self) -> bool:
-        return self._key_frames_only
+    def pictures(self) -> Pictures:
+        """Which are decoded. After `ALL` is set again all are, from the next key frame on."""
+        return self._pictures
 
-    @key_frames_only.setter
-    def key_frames_only(self, only: bool) -> None:
-        """Decode key frames alone, asking for one every `ASK_EVERY_S`; then all again, from the next on."""
-        if self._key_frames_only and not only:
-            self._lose()
-        self._key_frames_only = only
+    @pictures.setter
+    def pictures(self, which: Pictures) -> None:
+        with self._changed:
+            if which == Pictures.ALL and self._skipping_since_s is not None:
+                self._skipping_since_s = None
+                self._lose()
+            self._pictures = which
+
+    def decoder_failed(self) -> None:
+        """What was taken last could not be decoded. On the decoder's thread."""
+        with self._changed:
+            if not self._damaged:
+                self._damaged, self._lost_s = True, self._clock()
 
     def put(self, item: tuple[Any, Any] | None) -> None:
         """A frame from the network; None: there will be no more, and what waits is not worth decoding."""
@@ -125,7 +134,8 @@ class EncodedFrames:
             return
         key = is_key_frame(name, encoded.frame.data)
         if key:
-            self._key_s, self._until_key, self._damaged = now_s, False, False
+            self._key_frames.came(now_s)
+            self._until_key, self._damaged, self._skipping_since_s = False, False, None
         elif self._until_key and now_s - self._lost_s > KEY_PATIENCE_S:
             self._until_key = False
         if len(self._waiting) >= self._capacity:
@@ -133,20 +143,39 @@ class EncodedFrames:
             self._waiting.clear()
             if not key:
                 self._lose()
-        if (self._until_key or self._key_frames_only) and not key:
-            self.dropped += not self._key_frames_only
-            self.left_out += self._key_frames_only
-            self._ask_in_time(now_s)
+        if self._until_key and not key:
+            self.dropped += 1
+            self._ask_after_loss(now_s)
             return
+        if self._pictures != Pictures.ALL and not key:
+            if self._key_frames.ask_for_few(now_s):
+                self._ask()
+            if self._skips(now_s):
+                self.left_out += 1
+                return
         if encoded.frame.after_loss and not key:
             self._damaged = True
         if self._damaged:
-            self._ask_in_time(now_s)
+            self._ask_after_loss(now_s)
         self._waiting.append(encoded)
 
-    def _ask_in_time(self, now_s: float) -> None:
-        if now_s - max(self._asked_s, self._key_s) >= ASK_EVERY_S or self._asked_s < self._lost_s:
-            self._asked_s = now_s
+    def _skips(self, now_s: float) -> bool:
+        """Whether a picture that is not a key frame is left out on purpose."""
+        since_s = self._skipping_since_s
+        if since_s is None:
+            if self._pictures == Pictures.ONE_A_SECOND and self._key_frames.needed(now_s):
+                return False
+            self._skipping_since_s = now_s
+            return True
+        if self._pictures == Pictures.ONE_A_SECOND and now_s - since_s > KEY_PATIENCE_S:
+            # No key frame came when one should have.
+            self._skipping_since_s = None
+            self._key_frames.failed_to_come()
+            return False
+        return True
+
+    def _ask_after_loss(self, now_s: float) -> None:
+        if self._key_frames.ask_after_loss(now_s, self._lost_s):
             self._ask()
 
     def _lose(self) -> None:
@@ -198,6 +227,30 @@ class DecodedFrames:
         return self._waiting.popleft()
 
 
+class PictureRequest:
+    """Stands where aiortc has an event that its decoder thread sets whenever it cannot decode a frame: each
+    time, a picture loss indication is sent. Here that goes to `on_failure`, and only `send` sends one."""
+
+    def __init__(self) -> None:
+        self.on_failure: Callable[[], None] = lambda: None
+        self._due = False
+
+    def send(self) -> None:
+        """With the next packet that comes. On the event loop."""
+        self._due = True
+
+    # What aiortc calls.
+
+    def set(self) -> None:
+        self.on_failure()
+
+    def is_set(self) -> bool:
+        return self._due
+
+    def clear(self) -> None:
+        self._due = False
+
+
 def bound(receiver: RTCRtpReceiver, *, ask_for_sound: bool = False) -> EncodedFrames | None:
     """Put bounded queues, and patience with a lossy network, into a receiver that has a track and has not
     started; None if it has no track. Lost pictures are always asked for again; sound when told to, which its
@@ -207,9 +260,11 @@ def bound(receiver: RTCRtpReceiver, *, ask_for_sound: bool = False) -> EncodedFr
         return None
     parts = vars(receiver)
     assert parts["_RTCRtpReceiver__decoder_thread"] is None, "too late: the decoder has its queues already"
-    trouble: threading.Event = parts["_RTCRtpReceiver__decoder_error"]
-    # Set, it makes aiortc send a picture loss indication with the next packet.
-    encoded = EncodedFrames(MAX_ENCODED[track.kind], trouble.set)
+    request = PictureRequest()
+    encoded = EncodedFrames(MAX_ENCODED[track.kind], request.send)
+    request.on_failure = encoded.decoder_failed
+    assert isinstance(parts["_RTCRtpReceiver__decoder_error"], threading.Event)
+    parts["_RTCRtpReceiver__decoder_error"] = request
     parts["_RTCRtpReceiver__decoder_queue"] = encoded
     endure(receiver, ask_for_sound=ask_for_sound)
     steady(receiver)

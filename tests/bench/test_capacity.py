@@ -37,12 +37,30 @@ def test_a_step_holds_without_an_underrun_and_with_readings(
     readings: float, underruns: float, held: bool, why: str
 ) -> None:
     step = judged(
-        scrape(10.0, 100.0, 3.0), scrape(20.0, 100.0 + readings, 3.0 + underruns), 2, Memory(256.0, 128.0)
+        scrape(10.0, 100.0, 3.0),
+        scrape(20.0, 100.0 + readings, 3.0 + underruns),
+        ["a", "b"],
+        Memory(256.0, 128.0),
     )
     assert step.held == held and why in step.why
     assert (step.service_cores, step.composer_cores, step.composer_mib) == (0.5, 0.5, 128.0)
     assert step.stages_ms["read"] == pytest.approx(20.0)
     assert step.work_cores == {"sense": pytest.approx(0.1)} and step.level == 1
+
+
+def test_who_has_left_is_not_judged_and_who_was_lost_is_missed() -> None:
+    """A session that had left was still there for a minute, read 0.0 times a second."""
+    before, after = scrape(10.0, 100.0, 3.0), scrape(20.0, 180.0, 3.0)
+    left = {**after.sessions["a"], "readings_total": 100.0}
+    staying = judged(
+        before._replace(sessions={**before.sessions, "c": before.sessions["a"]}),
+        after._replace(sessions={**after.sessions, "c": left}),
+        ["a", "b"],
+        Memory(256.0, 128.0),
+    )
+    assert staying.held and staying.slowest_hz == 8.0 and staying.sessions == 2
+    gone = judged(before, after, ["a", "b", "c"], Memory(256.0, 128.0))
+    assert not gone.held and gone.why == "1 sessions ended"
 
 
 def test_only_steps_that_held_count() -> None:

@@ -1,4 +1,4 @@
-"""A busy machine decodes key frames only, and asks the sender for them."""
+"""A busy machine decodes a picture a second or key frames only, and asks the sender for key frames."""
 
 from __future__ import annotations
 
@@ -38,11 +38,15 @@ def test_only_key_frames_are_decoded_and_the_sender_is_asked_for_them() -> None:
 
             await until(lambda: session.slot.frames > 5)
             assert await frames(1.0) > 10
+            sessions.admission.apply(Level.FEWER_PICTURES, sessions)
+            assert "once a second" in session.notice
+            await asyncio.sleep(2.5)
+            # One is asked for every second, and comes; up to there a fifth of the others is decoded.
+            assert 3 <= await frames(4.2) <= 50
             sessions.admission.apply(Level.KEY_FRAMES, sessions)
             assert "key frames" in session.notice
             await asyncio.sleep(0.3)
-            # One is asked for every two seconds, and comes.
-            assert 1 <= await frames(4.2) <= 8
+            assert 2 <= await frames(4.2) <= 8
             sessions.admission.apply(Level.ALL, sessions)
             await asyncio.sleep(1.0)
             assert await frames(1.0) > 10 and session.notice == ""

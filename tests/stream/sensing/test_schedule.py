@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 
-from stream.sensing.schedule import SLOWEST_HZ, SensingSchedule
+import pytest
+
+from stream.sensing.schedule import LONGEST_PERIOD_S, SensingSchedule
 
 
 def simulate(schedule: SensingSchedule, costs: dict[str, float], seconds: float) -> Counter[str]:
@@ -43,7 +46,68 @@ def test_a_dear_sensor_is_asked_less_often_and_starves_nobody() -> None:
 def test_overload_slows_down_to_a_floor() -> None:
     schedule = SensingSchedule(8.0, 1, 0.5)
     simulate(schedule, {name: 0.4 for name in "abcdefgh"}, 30.0)
-    assert schedule.period_s == 1.0 / SLOWEST_HZ
+    assert schedule.period_s == LONGEST_PERIOD_S
+
+
+def longest_waits(
+    schedule: SensingSchedule, cost_s: float, arrivals: dict[str, float], seconds: float
+) -> dict[str, float]:
+    """The longest time without a reading of each session, a new picture every so often: one thread."""
+    now_s, last = 0.0, dict.fromkeys(arrivals, 0.0)
+    longest, taken = dict.fromkeys(arrivals, 0.0), dict.fromkeys(arrivals, -1)
+
+    def waiting(name: str) -> bool:
+        return int(now_s / arrivals[name]) > taken[name]
+
+    for name in arrivals:
+        schedule.add(name, partial(waiting, name), now_s)
+    while now_s < seconds:
+        key = schedule.next_turn(now_s)
+        if key is None:
+            now_s += max(schedule.wait_s(now_s, 0.02), 1e-4)
+            continue
+        assert isinstance(key, str)
+        taken[key] = int(now_s / arrivals[key])
+        now_s += cost_s
+        longest[key], last[key] = max(longest[key], now_s - last[key]), now_s
+        schedule.done(key, cost_s)
+    return {name: max(longest[name], now_s - last[name]) for name in arrivals}
+
+
+@pytest.mark.parametrize("readings_hz", [8.0, 2.0, 1.25])
+@pytest.mark.parametrize("sessions", [1, 8, 10])
+@pytest.mark.parametrize("cost_s", [0.01, 0.04, 0.07])
+def test_everybody_is_read_once_a_second_while_that_fits(
+    readings_hz: float, sessions: int, cost_s: float
+) -> None:
+    """Also where readings are so dear that they come as rarely as they may: once a second was aimed at, and
+    missed by as much as a picture was late."""
+    schedule = SensingSchedule(readings_hz, 1, 0.32)
+    waits = longest_waits(schedule, cost_s, {f"s{n}": 0.1 for n in range(sessions)}, 60.0)
+    assert max(waits.values()) <= 1.0
+    assert schedule.carries(0)
+
+
+def test_whoever_has_a_picture_rarely_is_not_passed_over() -> None:
+    rates = {f"s{n}": 1 / 30 for n in range(8)} | {"rare": 0.9}
+    waits = longest_waits(SensingSchedule(8.0, 1, 0.32), 0.05, rates, 60.0)
+    assert waits["rare"] <= 1.5 and max(waits.values()) <= 1.5
+
+
+def test_where_it_does_not_fit_all_wait_alike() -> None:
+    schedule = SensingSchedule(1.25, 1, 0.32)
+    waits = longest_waits(schedule, 0.3, {f"s{n}": 0.1 for n in range(8)}, 60.0)
+    assert max(waits.values()) <= 8 * 0.3 + 0.35 and min(waits.values()) >= 8 * 0.3 - 0.35
+    assert not schedule.carries(0)
+
+
+def test_one_more_is_carried_while_all_fit_into_the_longest_period() -> None:
+    schedule = SensingSchedule(8.0, 1, 0.32)
+    assert schedule.carries(1), "nothing is known"
+    simulate(schedule, {name: 0.11 for name in "abcdef"}, 5.0)
+    assert schedule.carries(1) and not schedule.carries(2)
+    schedule.add("new", lambda: False, 5.0)
+    assert not schedule.carries(1), "one that was never read will be"
 
 
 def test_nothing_new_means_no_turn_and_a_busy_session_gets_no_second() -> None:

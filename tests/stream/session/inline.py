@@ -152,6 +152,9 @@ class InlineSensing:
 
     lost_threads, able = 0, True
 
+    def carries(self, more: int) -> bool:
+        return True
+
     def __init__(self) -> None:
         self._subjects: list[tuple[BrightnessSensor, LatestFrame, Callable[[Reading], None]]] = []
         self.raising = False

@@ -18,7 +18,6 @@ from aiortc.rtp import RtpPacket
 from av import VideoFrame
 
 from stream.webrtc.backlog import (
-    ASK_EVERY_S,
     KEY_PATIENCE_S,
     MAX_DECODED,
     DecodedFrames,
@@ -26,6 +25,7 @@ from stream.webrtc.backlog import (
     bound,
     is_key_frame,
 )
+from stream.webrtc.key_frames import ASK_AT_MOST_EVERY_S, ASK_EVERY_S, Pictures
 from stream.webrtc.loss import Assembled
 
 VP8 = RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90_000, payloadType=97)
@@ -104,18 +104,51 @@ def test_key_frames_only_and_back() -> None:
     clock = Clock()
     frames, asked = backlog(clock, capacity=100)
     put(frames, KEY)
-    frames.key_frames_only = True
+    frames.pictures = Pictures.KEY_FRAMES
     for n in range(1, 91):
         clock.now_s = n / 30
         put(frames, KEY if n % 30 == 0 else INTER)
     assert drain(frames) == [KEY, KEY, KEY, KEY] and frames.left_out == 87 and frames.dropped == 0
-    assert len(asked) == 1, "a sender with a key frame a second is asked once"
-    frames.key_frames_only = False
+    assert asked == [], "a sender with a key frame a second need not be asked"
+    put(frames, INTER)
+    frames.pictures = Pictures.ALL
     put(frames, INTER)
     assert drain(frames) == [], "this one refers to frames that were not decoded"
     put(frames, KEY)
     put(frames, INTER)
     assert drain(frames) == [KEY, INTER]
+
+
+def test_frames_that_cannot_be_decoded_do_not_each_ask_for_a_key_frame() -> None:
+    """aiortc sent a picture loss indication for every one of them."""
+    clock = Clock()
+    frames, asked = backlog(clock, capacity=1000)
+    put(frames, KEY)
+    for n in range(300):
+        clock.now_s = n / 30
+        frames.decoder_failed()
+        put(frames, INTER)
+        frames.get()
+    assert asked[0] < 0.1, "the first at once"
+    assert np.diff(asked) == pytest.approx(ASK_EVERY_S, abs=0.04)
+    put(frames, KEY)
+    asked.clear()
+    clock.now_s += 5.0
+    put(frames, INTER)
+    assert asked == [], "a key frame mends it"
+
+
+def test_losses_of_any_kind_ask_once_a_second_at_most() -> None:
+    clock = Clock()
+    frames, asked = backlog(clock, capacity=3)
+    for n in range(900):
+        clock.now_s = n / 30
+        if n % 7 == 0:
+            frames.pictures = Pictures(n // 7 % 3)
+        if n % 5 == 0:
+            frames.decoder_failed()
+        put(frames, KEY if n % 31 == 0 else INTER)
+    assert len(asked) > 5 and min(np.diff(asked)) >= ASK_AT_MOST_EVERY_S
 
 
 def test_the_end_does_not_wait_for_what_is_left() -> None:
