@@ -71,7 +71,7 @@ def test_rates_are_over_the_time_between_two_looks() -> None:
     text = shown(scrape(2.0, 90.0, 1.0), scrape(0.0, 30.0, 0.5))
     assert "30.0" in text and "25%" in text and "live" in text and "read 20.0 ms" in text
     # A composer that was replaced starts again from nothing.
-    given_up = scrape(2.0, 90.0, 1.0)._replace(plain={"narrascore_load_level": 2.0}, work={"sense": 0.5})
+    given_up = scrape(2.0, 90.0, 1.0)._replace(plain={"narrascore_load_level": 3.0}, work={"sense": 0.5})
     assert "key frames given up" in shown(given_up, scrape(0.0, 30.0, 0.5))
     assert "processor: sense 25 %" in shown(given_up, scrape(0.0, 30.0, 0.5))
     assert "0%" in shown(scrape(2.0, 90.0, 0.1), scrape(0.0, 30.0, 0.5))
