@@ -48,8 +48,8 @@ class SensingSchedule:
         return max(1.0 / self.readings_hz, min(cost_s / self._budget, LONGEST_PERIOD_S))
 
     def carries(self, more: int) -> bool:
-        """Whether `more` sessions like those there are could be read too, each every `LONGEST_PERIOD_S`. Those
-        not read yet count like the others. True while nobody knows what a reading costs."""
+        """Whether `more` sessions like those there are could be read too, each every `LONGEST_PERIOD_S`.
+        Those not read yet count like the others. True while nobody knows what a reading costs."""
         costs = [turn.cost_s for turn in self._turns.values() if turn.cost_s > 0.0]
         if not costs:
             return True
