@@ -9,9 +9,12 @@ import signal
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import TypeGuard
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.protocol import State
 
 from stream.doors.listener_socket import ListenerSocket
 from stream.doors.messages import MAX_MESSAGE_BYTES
@@ -48,6 +51,9 @@ class _Server(uvicorn.Server):
         sessions: Sessions | None = getattr(self._application.state, "sessions", None)
         if sessions is not None:
             sessions.end_outlets()
+        for connection in self.server_state.connections:
+            if _has_said_goodbye(connection):
+                connection.close_sent = True
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
@@ -61,6 +67,16 @@ class _Server(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _has_said_goodbye(connection: object) -> TypeGuard[WebSocketsSansIOProtocol]:
+    """A WebSocket whose other end closes it and has not hung up. uvicorn answers that, does not note it, and
+    would say goodbye again at the end: that raises, and nobody tells the application of the end."""
+    return (
+        isinstance(connection, WebSocketsSansIOProtocol)
+        and connection.handshake_complete
+        and connection.conn.state is not State.OPEN
+    )
 
 
 def _server(app: Starlette, settings: Settings, own_signals: bool) -> _Server:
@@ -82,6 +98,11 @@ def _server(app: Starlette, settings: Settings, own_signals: bool) -> _Server:
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,
     )
+    config.load()
+    if config.ssl is not None:
+        # A client that reads on one thread and writes on another, as websockets' does with CPython's ssl, may
+        # lose what it writes while a ticket arrives, and both wait. Whoever stays for hours needs no ticket.
+        config.ssl.num_tickets = 0
     return _Server(app, config, own_signals)
 
 
