@@ -70,7 +70,7 @@ fuzz: $(VENV)/.dev ## damaged input, 50 times as much as in make test
 	FUZZ=$(or $(TIMES),50) $(BIN)/python -m pytest tests/fuzz $(ARGS)
 
 soak: $(VENV)/.dev ## sessions and faults for HOURS=1
-	$(BIN)/python -m bench.soak --minutes $$(( $(or $(HOURS),1) * 60 )) $(ARGS)
+	$(BIN)/python -m bench.soak --minutes $$(awk 'BEGIN { print 60 * $(or $(HOURS),1) }') $(ARGS)
 
 # audiocraft's pins are those of 2023: an environment of its own, 7 GB, with torch 2.9.1 and without the pins.
 AUDIOCRAFT := .venv-audiocraft
