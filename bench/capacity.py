@@ -16,7 +16,8 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from rich.console import Console
@@ -34,6 +35,9 @@ SETTLE_S = 12.0
 STEP_S = 10.0
 HOLD_S, HOLD_FULL_S = 45.0, 300.0
 """What was carried at last is held for this long."""
+RETRY_S, TRIES = 20.0, 3
+"""Whoever is refused comes back, as `Retry-After` says: where a composer takes long to begin, the machine is
+strained for as long. Refused so many times in a row is refused."""
 LEAST_READINGS_HZ = 1.0
 MOST = 24
 IDLE_END_S = 3.0
@@ -117,6 +121,26 @@ def told(kind: Kind, step: Step) -> str:
     )
 
 
+async def admitted(
+    enter: Callable[[], contextlib.AbstractAsyncContextManager[None]], retry_s: float = RETRY_S
+) -> contextlib.AsyncExitStack:
+    """A session that runs until the stack is closed. Raises PeerFailed."""
+    for tries_left in reversed(range(TRIES)):
+        one = contextlib.AsyncExitStack()
+        try:
+            await one.enter_async_context(enter())
+            return one
+        except PeerFailed as error:
+            if not (refused(error) and tries_left):
+                raise
+        await asyncio.sleep(retry_s)
+    raise AssertionError
+
+
+def refused(error: PeerFailed) -> bool:
+    return ": 503" in str(error)
+
+
 class Climb(NamedTuple):
     """`steps` in order; `end` says why there is no further one; `hold` is the long one, if any step held."""
 
@@ -140,14 +164,12 @@ async def climb(kind: Kind, service: Service, hold_s: float, most: int, console:
 
     try:
         while len(running) < most:
-            one = contextlib.AsyncExitStack()
+            enter = partial(session, service.url, f"s{len(running)}", kind, packets)
             try:
-                name = f"s{len(running)}"
-                await one.enter_async_context(session(service.url, name, kind, packets))
+                running.append(await admitted(enter))
             except PeerFailed as error:
-                end = "refused" if ": 503" in str(error) else str(error)
+                end = "refused" if refused(error) else str(error)
                 break
-            running.append(one)
             if len(running) < min(kind.wanted // 2, most):
                 continue
             await asyncio.sleep(SETTLE_S)

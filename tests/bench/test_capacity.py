@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 
 import av
 import pytest
 
-from bench.capacity import Climb, Step, figures, judged, told
+from bench.capacity import TRIES, Climb, Step, admitted, figures, judged, told
 from bench.senders import CLOCK_HZ, EncodedTrack, Kind, encoded
 from bench.served import Memory
 from stream.cli.top import Scrape
+from stream.errors import PeerFailed
 from stream.webrtc.backlog import is_key_frame
 
 CPU, LEVEL = "process_cpu_seconds_total", "narrascore_load_level"
@@ -61,6 +64,40 @@ def test_who_has_left_is_not_judged_and_who_was_lost_is_missed() -> None:
     assert staying.held and staying.slowest_hz == 8.0 and staying.sessions == 2
     gone = judged(before, after, ["a", "b", "c"], Memory(256.0, 128.0))
     assert not gone.held and gone.why == "1 sessions ended"
+
+
+@pytest.mark.parametrize(("answers", "tries"), [(["503"], 2), (["503", "503"], 3), ([], 1)])
+def test_who_is_refused_comes_back(answers: list[str], tries: int) -> None:
+    seen: list[str] = []
+
+    @contextlib.asynccontextmanager
+    async def enter() -> AsyncIterator[None]:
+        seen.append("tried")
+        if len(seen) <= len(answers):
+            raise PeerFailed(f"POST: {answers[len(seen) - 1]}: no")
+        yield
+        seen.append("left")
+
+    async def scenario() -> None:
+        await (await admitted(enter, retry_s=0.0)).aclose()
+
+    asyncio.run(scenario())
+    assert seen == ["tried"] * tries + ["left"]
+
+
+@pytest.mark.parametrize(("answer", "tries"), [("503", TRIES), ("400", 1)])
+def test_who_is_refused_for_long_stays_away(answer: str, tries: int) -> None:
+    seen: list[str] = []
+
+    @contextlib.asynccontextmanager
+    async def enter() -> AsyncIterator[None]:
+        seen.append("tried")
+        raise PeerFailed(f"POST: {answer}: no")
+        yield
+
+    with pytest.raises(PeerFailed, match=answer):
+        asyncio.run(admitted(enter, retry_s=0.0))
+    assert len(seen) == tries
 
 
 def test_only_steps_that_held_count() -> None:
