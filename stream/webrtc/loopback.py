@@ -24,6 +24,7 @@ from av import AudioFrame, VideoFrame
 
 from stream.errors import PeerFailed
 from stream.webrtc.backlog import bound
+from stream.webrtc.consent import be_patient
 from stream.webrtc.sdp import stereo_answer
 
 CONNECT_TIMEOUT_S = 10.0
@@ -176,6 +177,7 @@ def _authorization(token: str) -> dict[str, str]:
 async def _connect(connection: RTCPeerConnection, url: str, token: str, stereo: bool) -> tuple[str, str]:
     """Offer, POST, take the answer, wait for the connection; returns Location and ETag."""
     await connection.setLocalDescription()
+    be_patient(connection)
     offer = connection.localDescription.sdp
     headers = {"Content-Type": "application/sdp", **_authorization(token)}
     reply = await request("POST", url, stereo_answer(offer) if stereo else offer, headers)

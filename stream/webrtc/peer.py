@@ -17,6 +17,7 @@ from stream.errors import Refused
 from stream.ice_servers import IceServer
 from stream.webrtc.backlog import EncodedFrames, bound
 from stream.webrtc.certificate import meet_rsa
+from stream.webrtc.consent import be_patient
 from stream.webrtc.sdp import has_candidates, ice_ufrag
 from stream.webrtc.trickle import candidates_of
 
@@ -104,6 +105,7 @@ class Peer:
                 for receiver in self._connection.getReceivers():
                     if (backlog := bound(receiver)) is not None:
                         self._backlogs[receiver.track.kind] = backlog
+                be_patient(self._connection)
                 await self._connection.setLocalDescription()
         except OperationError as error:
             raise Refused(
