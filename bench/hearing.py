@@ -79,13 +79,15 @@ def onsets_s(flux: Array, rise_db: float = 0.5) -> Array:
 
 def k_weighted(pcm: Array) -> Array:
     """(n, channels) through BS.1770's two filters, applied as frequency responses."""
-    spectrum = np.fft.rfft(pcm, axis=0)
-    z = np.exp(-2j * np.pi * np.fft.rfftfreq(len(pcm)))
+    # A round length: of one with a large prime factor the transform takes several times as long.
+    length = -(-len(pcm) // HARMONY_HOP) * HARMONY_HOP
+    spectrum = np.fft.rfft(pcm, length, axis=0)
+    z = np.exp(-2j * np.pi * np.fft.rfftfreq(length))
     shelf = (1.53512485958697 - 2.69169618940638 * z + 1.19839281085285 * z**2) / (
         1.0 - 1.69065929318241 * z + 0.73248077421585 * z**2
     )
     high_pass = (1.0 - 2.0 * z + z**2) / (1.0 - 1.99004745483398 * z + 0.99007225036621 * z**2)
-    return np.asarray(np.fft.irfft(spectrum * (shelf * high_pass)[:, None], len(pcm), axis=0))
+    return np.asarray(np.fft.irfft(spectrum * (shelf * high_pass)[:, None], length, axis=0)[: len(pcm)])
 
 
 def _mel_filters() -> Array:

@@ -4,8 +4,8 @@
     for note, held in figure(part, beat, arousal, now, seed):
         ...                                         # `composer.performer` gives it a moment and a level
 
-A part plays what was written for it, holds the chord (pad), breaks it (arp) or repeats the bass (pulse); a
-drone lies under all. Which places are struck is a hash of the seed; nothing is kept.
+A part plays what was written for it, holds the chord (pad), breaks it (arp), strikes it off the downbeat
+(strum), repeats the bass (pulse) or walks along the chord with it (walk); a drone lies under all. Which places are struck is a hash of the seed; nothing is kept.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from composer.chance import uniform
 from composer.presets import Part
 from composer.score import BASS, LEAD, UPPER, Beat, Note
 
-_ARP, _PULSE = 40, 41
+_ARP, _PULSE, _WALK, _PATH, _STRUM = range(40, 45)
 _KEPT_BARS = 4
 """A figure keeps its places and its direction for so long."""
 _SIXTEENTHS_LATER = 0.6
 _MOST_AT_ONCE = 3
-_BASS_TOP = 48
+_BASS_LOW, _BASS_TOP = 33, 48
 DRONE_RANGE = (36, 63)
 """Lowest and highest pitch of `drone`."""
 _COLOR_UNDER = -0.35
@@ -41,8 +41,8 @@ def remembered(beat: Beat, valence: float, before: Harmony) -> Harmony:
     low = [n.pitch for n in beat.notes if n.role == BASS]
     bass = min(low) if low else before.bass
     if beat.chord:
-        root, third, fifth, color = beat.chord
-        chord = _voiced((root, third, fifth))
+        *tones, color = beat.chord
+        chord = _voiced(tones)
         if valence < _COLOR_UNDER:
             # Above middle C: seconds lower down are mud.
             chord = sorted([*chord, 60 + color])
@@ -61,6 +61,10 @@ def figure(part: Part, beat: Beat, arousal: float, now: Harmony, seed: int) -> l
         return [(n, False) for n in _thinned([n for n in beat.notes if n.role == part.role], part.role)]
     if part.figure == "pulse":
         return _pulse(beat, arousal, now.bass, seed)
+    if part.figure == "walk":
+        return _walk(beat, arousal, now, seed)
+    if part.figure == "strum":
+        return _strum(part, beat, arousal, now.chord, seed)
     if part.figure == "arp":
         return _arpeggio(part, beat, arousal, now.chord, seed)
     return _pad(part, beat, now)
@@ -122,6 +126,46 @@ def _pulse(beat: Beat, arousal: float, pitch: int, seed: int) -> list[tuple[Note
         if beat.position <= place < beat.position + beat.steps:
             octave = 12 if place % 6 and beat.bar % 2 else 0
             out.append((Note(place - beat.position, until - place, pitch + octave, BASS), False))
+    return out
+
+
+def _walk(beat: Beat, arousal: float, now: Harmony, seed: int) -> list[tuple[Note, bool]]:
+    """The bass in quarters, from the chord's root through its tones: in two when calm, in four from -0.6 on,
+    and with a skip before the beat when excited. The chord's own bass where none was planned."""
+    tones = beat.chord[:-1] or ((now.bass,) if now.bass else ())
+    if not tones:
+        return []
+    places = [p for p in _struck(seed, beat, _WALK, 24, -0.9, arousal) if p % 12 == 0]
+    skips = _struck(seed, beat, _WALK, 12, 0.1, arousal)
+    places = sorted({*places, *(p + 2 for p in skips if p % 12 == 6)})
+    # One way through the chord for a bar: up, or down from the octave.
+    down = uniform(seed, _PATH, beat.bar) < 0.5
+    root = _BASS_LOW + (tones[0] - _BASS_LOW) % 12
+    path = sorted({root + (tone - tones[0]) % 12 for tone in tones})
+    path = [root, *(pitch - 12 for pitch in reversed(path[1:]))] if down else path
+    out: list[tuple[Note, bool]] = []
+    for place, until in zip(places, [*places[1:], beat.bar_steps], strict=True):
+        if beat.position <= place < beat.position + beat.steps:
+            pitch = path[place // 12 % len(path)]
+            pitch += 12 * (pitch < _BASS_LOW)
+            out.append((Note(place - beat.position, until - place, pitch, BASS), False))
+    return out
+
+
+def _strum(
+    part: Part, beat: Beat, arousal: float, chord: tuple[int, ...], seed: int
+) -> list[tuple[Note, bool]]:
+    """The chord struck on the beats that the bass leaves free, and between them as arousal asks."""
+    places = [p for p in _struck(seed, beat, _STRUM, 12, 0.0, arousal) if p and p % 6 == 0]
+    if beat.bar_steps % 24 == 0:
+        places = [p for p in places if p != beat.bar_steps // 2]
+    out: list[tuple[Note, bool]] = []
+    for place, until in zip(places, [*places[1:], beat.bar_steps], strict=True):
+        if beat.position <= place < beat.position + beat.steps:
+            struck = chord if place % 12 == 0 else chord[-2:]
+            out += [
+                (Note(place - beat.position, until - place, pitch, part.role), False) for pitch in struck[:3]
+            ]
     return out
 
 

@@ -19,7 +19,8 @@ from composer import grammar, layout, leaning, tokens
 from composer.decoding import StepAdapter, StepDecoder, StepState
 from composer.errors import ComposerError
 from composer.grammar import Cursor
-from composer.harmony import Chord, planned
+from composer.harmony import planned
+from composer.idioms import Chord
 from composer.score import STEPS_PER_QUARTER, Beat, Note
 
 
@@ -35,6 +36,8 @@ class Manner:
     temperature: float = 0.95
     top_p: float = 0.95
     guidance: float = 2.0
+    idiom: str = "song"
+    """A name of `composer.idioms.IDIOMS`: the chords of the style."""
 
 
 class Generator:
@@ -62,13 +65,13 @@ class Generator:
         """Write one token. Returns the quarters it completed: none, one, or more after a rest."""
         cursor = self._cursor
         logits = self._feed(cursor.last, cursor.position, valence, arousal)
-        chord = planned(self._seed, cursor.bar, cursor.minor, valence)
         manner = self.manner
+        chord = self._chord(cursor.position, valence)
         asked = layout.asked(self._seed, cursor, arousal, manner.style)
         shaped = leaning.shaped(logits, cursor, valence, chord, asked)
         mask = grammar.allowed(cursor, manner.meter, _longest_silence(arousal), asked)
         token = grammar.draw(shaped, mask, manner.temperature, manner.top_p, self._random.random())
-        beats = self._completed_by(token, chord)
+        beats = self._completed_by(token, valence)
         self._cursor = cursor.after(token)
         if beats:
             self._cursor = self._cursor.turned(valence)
@@ -91,7 +94,13 @@ class Generator:
         )
         return np.asarray(base + self.manner.guidance * (steered - base))
 
-    def _completed_by(self, token: int, chord: Chord) -> tuple[Beat, ...]:
+    def _chord(self, position: int, valence: float) -> Chord:
+        """The chord planned for a place of the bar being written."""
+        cursor = self._cursor
+        late = cursor.bar_steps % 24 == 0 and 2 * position >= cursor.bar_steps
+        return planned(self._seed, cursor.bar, cursor.minor, valence, self.manner.idiom, late)
+
+    def _completed_by(self, token: int, valence: float) -> tuple[Beat, ...]:
         """The beats that end because `token` lies beyond them."""
         cursor = self._cursor
         if cursor.bar < 0:
@@ -108,6 +117,7 @@ class Generator:
             start = index * STEPS_PER_QUARTER
             notes = tuple(self._notes) if index == here else ()
             steps = min(STEPS_PER_QUARTER, cursor.bar_steps - start)
+            chord = self._chord(start, valence)
             tones = tuple((tone + cursor.tonic) % 12 for tone in (*chord.tones, chord.color))
             beats.append(
                 Beat(cursor.bar, start, steps, cursor.bar_steps, cursor.tonic, cursor.minor, notes, tones)

@@ -13,7 +13,7 @@ import numpy as np
 
 from composer import tokens
 from composer.grammar import IN_RANGE, NOTE_PITCHES, NOTE_ROLES, Asked, Cursor, Logits
-from composer.harmony import Chord
+from composer.idioms import Chord
 from composer.score import BASS, LEAD, MIDDLE, UPPER
 from composer.tokens import ROLES
 
@@ -38,6 +38,8 @@ _OF_CHORD = {
 }
 """Planned shares of root, third and fifth, by role; the rest of the scale has what is left. The third says
 which mode this is."""
+_FOURTH = {LEAD: 0.16, UPPER: 0.28, MIDDLE: 0.24, BASS: 0.03}
+"""What a fourth tone has of that, where a chord has one."""
 _ON_BEAT = (0.26, 0.38, 0.26)
 """The melody's on a beat."""
 _ENDING, _CLOSING = (0.38, 0.38, 0.20), (0.70, 0.22, 0.04)
@@ -128,17 +130,25 @@ def _to_degrees(notes: Logits, cursor: Cursor, chord: Chord, asked: Asked | None
 
 @lru_cache(maxsize=256)
 def _planned_logs(
-    tonic: int, minor: bool, tones: tuple[int, int, int], of_lead: tuple[float, float, float]
+    tonic: int, minor: bool, tones: tuple[int, ...], of_lead: tuple[float, float, float]
 ) -> Logits:
     """(ROLES, 12) by pitch class: the logs of the planned shares. For reading only."""
-    shares = (of_lead if role == LEAD else _OF_CHORD[role] for role in range(ROLES))
+    shares = (_with_fourth(of_lead if role == LEAD else _OF_CHORD[role], role, tones) for role in range(ROLES))
     logs = np.log([_planned_shares(tonic, minor, tones, of_chord) for of_chord in shares])
     logs.flags.writeable = False
     return logs
 
 
+def _with_fourth(of_triad: tuple[float, ...], role: int, tones: tuple[int, ...]) -> tuple[float, ...]:
+    """Shares of all the chord's tones: a fourth takes its own from the three alike."""
+    if len(tones) == len(of_triad):
+        return of_triad
+    fourth = _FOURTH[role]
+    return (*(share * (1.0 - fourth) for share in of_triad), fourth)
+
+
 def _planned_shares(
-    tonic: int, minor: bool, tones: tuple[int, int, int], of_chord: tuple[float, float, float]
+    tonic: int, minor: bool, tones: tuple[int, ...], of_chord: tuple[float, ...]
 ) -> Logits:
     """(12,) by pitch class: the chord's tones as given, the rest of the scale what is left, alike."""
     scale = _MINOR_SCALE if minor else _MAJOR_SCALE

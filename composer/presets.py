@@ -22,8 +22,9 @@ from composer.score import BASS, LEAD, MIDDLE, UPPER
 Section = Literal["lead", "harmony", "bass", "drums"]
 SECTIONS: tuple[Section, ...] = ("lead", "harmony", "bass", "drums")
 
-Figure = Literal["played", "pad", "arp", "pulse"]
-"""What a part makes of its notes: as they are; held chords; an arpeggio of them; repeated eighths."""
+Figure = Literal["played", "pad", "arp", "strum", "pulse", "walk"]
+"""What a part makes of its notes: as they are; held chords; chords broken or struck off the downbeat; a bass
+repeated or walking."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class Style:
     """0 thin .. 2 full chords."""
     triplets: int
     """1 where eighth triplets are the norm."""
+    idiom: str = "song"
+    """Its chords: a name of `composer.idioms.IDIOMS`."""
     temperature: float = 0.95
     """Sampling temperature hint: lower keeps closer to the likely."""
     top_p: float = 0.95
@@ -132,7 +135,7 @@ AMBIENT = Preset(
     tempo_bpm=(50.0, 84.0),
     bar_steps=48,
     compound=False,
-    style=Style("quartet", density=0, polyphony=1, triplets=0, temperature=0.9),
+    style=Style("quartet", density=0, polyphony=1, triplets=0, idiom="drift", temperature=0.9),
     parts=(
         Part(LEAD, "glass_bell", "lead", gain_db=-5.0),
         Part(LEAD, "kalimba", "lead", gain_db=-5.0, above=0.15),
@@ -154,7 +157,7 @@ NEOCLASSICAL = Preset(
     instrumentation="felt piano, string ensemble, cello",
     atmosphere="intimate, wistful, close",
     pacing="unhurried, flowing",
-    tempo_bpm=(58.0, 112.0),
+    tempo_bpm=(54.0, 98.0),
     bar_steps=48,
     compound=False,
     style=Style("lied", density=1, polyphony=1, triplets=0),
@@ -165,12 +168,12 @@ NEOCLASSICAL = Preset(
         Part(UPPER, "strings", "harmony", gain_db=-5.0, above=0.1, figure="pad"),
         # A slow bar outlasts a piano's string: something has to hold it.
         Part(UPPER, "strings", "harmony", gain_db=-10.0, below=-0.3, figure="pad"),
-        Part(MIDDLE, "felt_piano", "harmony", gain_db=-1.5),
+        Part(MIDDLE, "felt_piano", "harmony", gain_db=-2.5, figure="arp"),
         Part(BASS, "felt_piano", "bass", gain_db=-1.0),
         Part(BASS, "cello", "bass", gain_db=-6.0, above=-0.1, figure="pad"),
     ),
     groove=Groove(accent=("boom",)),
-    mix=Mix(trim_db=-0.6, cutoff_hz=5000.0, reverb=0.34, decay=0.82, humanise_ms=9.0),
+    mix=Mix(trim_db=-0.6, cutoff_hz=3000.0, reverb=0.44, decay=0.85, humanise_ms=9.0),
     drone="cello",
 )
 
@@ -183,7 +186,7 @@ LOFI = Preset(
     tempo_bpm=(62.0, 94.0),
     bar_steps=48,
     compound=False,
-    style=Style("lied", density=1, polyphony=2, triplets=0),
+    style=Style("lied", density=1, polyphony=2, triplets=0, idiom="haze"),
     parts=(
         Part(LEAD, "vibes", "lead", gain_db=-1.0),
         Part(LEAD, "soft_lead", "lead", gain_db=-9.0, above=0.4),
@@ -192,7 +195,7 @@ LOFI = Preset(
         Part(MIDDLE, "e_piano", "harmony", gain_db=-1.0),
         Part(BASS, "round_bass", "bass", gain_db=-2.5),
     ),
-    groove=Groove("lofi", swing=0.45, swing_unit=3, accent=("cymbal",)),
+    groove=Groove("lofi", swing=0.45, swing_unit=3, enters_above=-0.9, accent=("cymbal",)),
     mix=Mix(trim_db=-0.4, cutoff_hz=3200.0, reverb=0.2, decay=0.72, chorus=0.35, echo=0.1, humanise_ms=11.0),
     drone="sub_bass",
 )
@@ -206,7 +209,7 @@ SYNTHWAVE = Preset(
     tempo_bpm=(80.0, 128.0),
     bar_steps=48,
     compound=False,
-    style=Style("lied", density=1, polyphony=1, triplets=0),
+    style=Style("lied", density=1, polyphony=1, triplets=0, idiom="vamp"),
     parts=(
         Part(LEAD, "saw_lead", "lead", gain_db=-2.0),
         Part(UPPER, "saw_pad", "harmony", gain_db=-1.0, figure="pad"),
@@ -214,8 +217,8 @@ SYNTHWAVE = Preset(
         Part(MIDDLE, "warm_pad", "harmony", gain_db=-6.0, figure="pad", below=0.0),
         Part(BASS, "synth_bass", "bass", gain_db=-3.0, figure="pulse"),
     ),
-    groove=Groove("synthwave", accent=("cymbal", "boom")),
-    mix=Mix(trim_db=-2.5, cutoff_hz=3600.0, reverb=0.3, decay=0.8, chorus=0.4, echo=0.3, humanise_ms=2.0),
+    groove=Groove("synthwave", enters_above=-0.9, accent=("cymbal", "boom")),
+    mix=Mix(trim_db=-2.5, cutoff_hz=4200.0, reverb=0.3, decay=0.8, chorus=0.4, echo=0.3, humanise_ms=2.0),
     drone="saw_pad",
 )
 
@@ -228,18 +231,18 @@ CINEMATIC = Preset(
     tempo_bpm=(56.0, 120.0),
     bar_steps=48,
     compound=False,
-    style=Style("quartet", density=1, polyphony=2, triplets=0),
+    style=Style("quartet", density=1, polyphony=2, triplets=0, idiom="broad"),
     parts=(
         Part(LEAD, "violin", "lead"),
         Part(LEAD, "horn", "lead", gain_db=-3.0, shift=-12, above=0.25),
         Part(UPPER, "strings", "harmony"),
-        Part(UPPER, "choir", "harmony", gain_db=-4.0, above=0.4, figure="pad"),
+        Part(UPPER, "choir", "harmony", gain_db=-7.0, figure="pad"),
         Part(MIDDLE, "strings", "harmony", gain_db=-1.0),
         Part(MIDDLE, "pizzicato", "harmony", gain_db=-4.0, above=0.05, figure="arp"),
         Part(BASS, "cello", "bass"),
-        Part(BASS, "low_strings", "bass", gain_db=-3.0, shift=-12, above=0.0),
+        Part(BASS, "low_strings", "bass", gain_db=-3.0, shift=-12),
     ),
-    groove=Groove("taiko", enters_above=-0.05, accent=("taiko_low", "swell")),
+    groove=Groove("taiko", enters_above=-0.7, accent=("taiko_low", "swell")),
     mix=Mix(trim_db=-2.3, cutoff_hz=5200.0, reverb=0.42, decay=0.87, width=1.15, humanise_ms=10.0),
     drone="low_strings",
 )
@@ -250,7 +253,7 @@ CHIPTUNE = Preset(
     instrumentation="pulse waves, triangle bass, noise drums",
     atmosphere="playful, bright, retro",
     pacing="brisk and even",
-    tempo_bpm=(88.0, 156.0),
+    tempo_bpm=(100.0, 164.0),
     bar_steps=48,
     compound=False,
     style=Style("lied", density=2, polyphony=0, triplets=0),
@@ -260,7 +263,7 @@ CHIPTUNE = Preset(
         Part(MIDDLE, "pulse_pluck", "harmony", gain_db=-3.0, figure="arp"),
         Part(BASS, "triangle_bass", "bass"),
     ),
-    groove=Groove("chip", enters_above=-0.6, gain_db=-2.0, accent=("chip_crash",)),
+    groove=Groove("chip", enters_above=-0.95, gain_db=-2.0, accent=("chip_crash",)),
     mix=Mix(trim_db=-0.5, cutoff_hz=5200.0, reverb=0.12, decay=0.6, width=0.9, echo=0.25, humanise_ms=0.0),
     drone="triangle_bass",
 )
@@ -271,20 +274,19 @@ FOLK = Preset(
     instrumentation="flute, nylon and steel guitars, upright bass, shaker",
     atmosphere="warm, open, homely",
     pacing="a gentle waltz",
-    tempo_bpm=(76.0, 144.0),
+    tempo_bpm=(88.0, 150.0),
     bar_steps=36,
     compound=False,
-    style=Style("lied", density=1, polyphony=1, triplets=0),
+    style=Style("lied", density=1, polyphony=1, triplets=0, idiom="dance"),
     parts=(
         Part(LEAD, "flute", "lead", gain_db=-1.0),
         Part(LEAD, "violin", "lead", gain_db=-6.0, above=0.4),
-        Part(UPPER, "nylon_guitar", "harmony"),
-        Part(MIDDLE, "steel_guitar", "harmony", gain_db=-1.0),
-        Part(MIDDLE, "nylon_guitar", "harmony", gain_db=-3.0, above=0.2, figure="arp"),
+        Part(UPPER, "nylon_guitar", "harmony", gain_db=-3.0),
+        Part(MIDDLE, "steel_guitar", "harmony", gain_db=-1.0, figure="strum"),
         Part(BASS, "upright_bass", "bass"),
     ),
-    groove=Groove("folk", swing=0.1, enters_above=-0.2, accent=("cymbal",)),
-    mix=Mix(trim_db=-0.8, cutoff_hz=5200.0, reverb=0.2, decay=0.7, humanise_ms=9.0),
+    groove=Groove("folk", swing=0.1, enters_above=-0.9, accent=("cymbal",)),
+    mix=Mix(trim_db=-0.8, cutoff_hz=7000.0, reverb=0.12, decay=0.66, humanise_ms=9.0),
     drone="accordion",
 )
 
@@ -294,19 +296,19 @@ JAZZ = Preset(
     instrumentation="clarinet, vibraphone, piano, upright bass, brushes",
     atmosphere="relaxed, smoky, conversational",
     pacing="swing",
-    tempo_bpm=(72.0, 156.0),
+    tempo_bpm=(88.0, 172.0),
     bar_steps=48,
     compound=False,
-    style=Style("lied", density=2, polyphony=2, triplets=1),
+    style=Style("lied", density=2, polyphony=2, triplets=1, idiom="changes"),
     parts=(
         Part(LEAD, "clarinet", "lead", gain_db=-1.0),
         Part(LEAD, "vibes", "lead", gain_db=-5.0, above=0.3),
         Part(UPPER, "grand_piano", "harmony"),
         Part(MIDDLE, "grand_piano", "harmony", gain_db=-1.0),
-        Part(BASS, "upright_bass", "bass", gain_db=-0.5),
+        Part(BASS, "upright_bass", "bass", gain_db=-0.5, figure="walk"),
     ),
-    groove=Groove("jazz", swing=0.85, swing_unit=6, enters_above=-0.7, accent=("cymbal",)),
-    mix=Mix(trim_db=-0.6, cutoff_hz=4000.0, reverb=0.22, decay=0.74, humanise_ms=8.0),
+    groove=Groove("jazz", swing=0.85, swing_unit=6, enters_above=-0.95, accent=("cymbal",)),
+    mix=Mix(trim_db=-0.6, cutoff_hz=4000.0, reverb=0.12, decay=0.68, humanise_ms=8.0),
     drone="cello",
 )
 

@@ -29,7 +29,8 @@ class Beat(NamedTuple):
 
     `position` is its first step within the bar of `bar_steps`; `steps` is 12, less for a bar's short end.
     `bar` counts bars since the piece began. `tonic` is a pitch class, `minor` its mode. `chord` holds the
-    pitch classes of the harmony: root, third, fifth, and a color; empty where none was planned.
+    pitch classes of the harmony: root, third, fifth, in a rich style one more, and a color; empty where none
+    was planned.
     """
 
     bar: int

@@ -74,6 +74,7 @@ def manner_of(preset: Preset, guidance: float = GUIDANCE) -> Manner:
         temperature=style.temperature,
         top_p=style.top_p,
         guidance=guidance,
+        idiom=style.idiom,
     )
 
 

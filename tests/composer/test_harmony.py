@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from composer import tokens
 from composer.generator import Generator, Manner
 from composer.grammar import Cursor
-from composer.harmony import PHRASE_BARS, Chord, planned
+from composer.harmony import PHRASE_BARS, planned
+from composer.idioms import CHORDS, IDIOMS, Chord
 from composer.leaning import shaped
 from composer.score import LEAD, UPPER, Beat
 from tests.composer import tiny
@@ -20,31 +22,65 @@ MAJOR, MINOR = {0, 2, 4, 5, 7, 9, 11}, {0, 2, 3, 5, 7, 8, 11}
 
 
 def is_major(chord: Chord) -> bool:
-    root, third, fifth = chord.tones
+    root, third, fifth = chord.tones[:3]
     return ((third - root) % 12, (fifth - root) % 12) == (4, 7)
 
 
-def plan(minor: bool, valence: float, seed: int = 1) -> list[Chord]:
-    return [planned(seed, bar, minor, valence) for bar in range(40 * PHRASE_BARS)]
+def plan(minor: bool, valence: float, seed: int = 1, idiom: str = "song") -> list[Chord]:
+    """Both halves of every bar."""
+    bars = range(40 * PHRASE_BARS)
+    return [planned(seed, bar, minor, valence, idiom, late) for bar in bars for late in (False, True)]
 
 
+every_idiom = pytest.mark.parametrize("idiom", IDIOMS)
+
+
+@every_idiom
 @pytest.mark.parametrize("valence", [-0.9, -0.2, 0.2, 0.9])
 @pytest.mark.parametrize(("minor", "scale"), [(False, MAJOR), (True, MINOR)])
-def test_every_chord_lies_in_its_scale(minor: bool, scale: set[int], valence: float) -> None:
-    for chord in plan(minor, valence):
+def test_every_chord_lies_in_its_scale(minor: bool, scale: set[int], valence: float, idiom: str) -> None:
+    for chord in plan(minor, valence, idiom=idiom):
         assert {*chord.tones, chord.color} <= scale
+        assert len({*chord.tones, chord.color}) == len(chord.tones) + 1
 
 
-def test_strong_valence_keeps_to_chords_that_say_the_mode() -> None:
-    assert all(is_major(chord) for chord in plan(False, 0.9))
-    assert not all(is_major(chord) for chord in plan(False, 0.1))
+@every_idiom
+def test_a_phrase_has_four_bars_of_known_chords_and_a_closed_one_comes_home(idiom: str) -> None:
+    for minor, strong, closes in product((False, True), repeat=3):
+        for phrase in IDIOMS[idiom].phrases(minor, strong, closes):
+            bars = [[CHORDS[name] for name in bar.split("/")] for bar in phrase.split()]
+            assert len(bars) == PHRASE_BARS and all(len(halves) <= 2 for halves in bars)
+            assert not closes or bars[-1][-1].tones[0] == 0
+
+
+@every_idiom
+def test_strong_valence_says_the_mode_in_every_two_bars(idiom: str) -> None:
+    bright, blurred, dark = (plan(v < 0.0, v, idiom=idiom) for v in (0.9, 0.1, -0.9))
+    happy = [is_major(chord) for chord in bright]
+    assert all(any(happy[half : half + 4]) for half in range(0, len(happy) - 2, 2))
+    assert sum(map(is_major, bright)) > sum(map(is_major, blurred)) or idiom == "dance"
     # In minor only the dominant is major.
-    assert all(chord.tones[0] == 7 for chord in plan(True, -0.9) if is_major(chord))
+    assert all(chord.tones[0] == 7 for chord in dark if is_major(chord) and idiom == "song")
+    sad = [not {3, 8}.isdisjoint(chord.tones) for chord in dark]
+    assert all(any(sad[half : half + 4]) for half in range(0, len(sad) - 2, 2))
+
+
+def test_styles_are_told_apart_by_their_chords() -> None:
+    def said(idiom: str) -> tuple[float, float]:
+        """Tones in a chord, and how often the chord changes from half bar to half bar."""
+        chords = plan(False, 0.1, idiom=idiom) + plan(True, -0.9, idiom=idiom)
+        moves = [before != after for before, after in pairwise(chords)]
+        return float(np.mean([len(chord.tones) for chord in chords])), float(np.mean(moves))
+
+    tones, moves = zip(*map(said, ("drift", "haze", "changes", "dance", "broad")), strict=True)
+    assert min(tones[:3]) == 4.0 and max(tones[3:]) == 3.0
+    assert moves[0] < moves[1] < moves[2] and moves[4] < moves[3]
 
 
 def test_a_plan_varies_and_is_the_same_for_the_same_seed() -> None:
     assert plan(True, -0.5) == plan(True, -0.5) != plan(True, -0.5, seed=2)
-    phrases = {tuple(plan(False, 0.0)[bar : bar + PHRASE_BARS]) for bar in range(0, 160, PHRASE_BARS)}
+    chords = plan(False, 0.0)
+    phrases = {tuple(chords[half : half + 2 * PHRASE_BARS]) for half in range(0, 320, 2 * PHRASE_BARS)}
     assert len(phrases) > 2
 
 
@@ -55,7 +91,7 @@ def written(valence: float, tokens: int = 1500, seed: int = 3) -> list[Beat]:
 
 def test_accompaniment_leans_on_the_chord() -> None:
     beats = written(0.3)
-    below = [(n.pitch % 12, b.chord[:3]) for b in beats for n in b.notes if n.role != LEAD]
+    below = [(n.pitch % 12, b.chord[:-1]) for b in beats for n in b.notes if n.role != LEAD]
     inside = sum(pitch in chord for pitch, chord in below) / len(below)
     assert len(below) > 100
     assert inside > 0.5  # three of twelve by chance, three of seven within the scale
