@@ -15,7 +15,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from composer import grammar, layout, leaning, tokens
+from composer import grammar, layout, leaning, texture, tokens
 from composer.decoding import StepAdapter, StepDecoder, StepState
 from composer.errors import ComposerError
 from composer.grammar import Cursor
@@ -97,7 +97,7 @@ class Generator:
     def _chord(self, position: int, valence: float) -> Chord:
         """The chord planned for a place of the bar being written."""
         cursor = self._cursor
-        late = cursor.bar_steps % 24 == 0 and 2 * position >= cursor.bar_steps
+        late = position >= texture.half(cursor.bar_steps)
         return planned(self._seed, cursor.bar, cursor.minor, valence, self.manner.idiom, late)
 
     def _completed_by(self, token: int, valence: float) -> tuple[Beat, ...]:

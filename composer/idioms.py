@@ -4,10 +4,10 @@
     idiom.phrases(minor=False, strong=True, closes=False)     # ("I9 IV9 I9 ii7/V7", ...)
     CHORDS["V7"].tones                                        # pitch classes above the tonic
 
-A phrase names a chord for each bar, or two with a stroke between them for its halves. Every idiom says its
-mode the same way: where valence is strong any two bars hold a chord that nobody takes for the other mode;
-between, the lesser chords of the key blur it. What differs is how rich a chord is (three tones or four), how
-long it stays, and which chords follow which; so a style is told by its harmony alone, whatever affect asks.
+A phrase names a chord for each bar, or two with a stroke between them for its two strong places. Every idiom
+says its mode the same way: where valence is strong any two bars hold a chord that nobody takes for the other
+mode; between, the lesser chords of the key blur it. What differs is how rich a chord is (three tones or four),
+how long it stays, and which chords follow which; so a style is told by its harmony, whatever affect asks.
 """
 
 from __future__ import annotations
@@ -142,14 +142,14 @@ HAZE = Idiom(
 DRIFT = Idiom(
     open={
         (False, True): ("I9 I9 I9 I9", "I9 I9 IV9 IV9"),
-        (False, False): ("I9 I9 IVM7 IVM7", "vi7 vi7 IVM7 IVM7", "IVM7 IVM7 I9 I9"),
-        (True, False): ("i9 i9 VIM7 VIM7", "i9 i9 iv7 iv7", "VIM7 VIM7 i9 i9"),
+        (False, False): ("I9 I9 IVM7 IVM7", "I9 vi7 IVM7 IVM7", "IVM7 IVM7 I9 I9"),
+        (True, False): ("i9 i9 VIM7 iv7", "i9 i9 iv7 iv7", "iv7 VIM7 i9 i9"),
         (True, True): ("i9 i9 i9 i9", "i9 i9 iv7 iv7"),
     },
     closed={
         (False, True): ("IV9 IV9 I9 I9", "I9 I9 I9 I9"),
-        (False, False): ("IVM7 IVM7 I9 I9", "vi7 vi7 I9 I9"),
-        (True, False): ("iv7 iv7 i9 i9", "VIM7 VIM7 i9 i9"),
+        (False, False): ("IVM7 IVM7 I9 I9", "IVM7 vi7 I9 I9"),
+        (True, False): ("iv7 iv7 i9 i9", "VIM7 iv7 i9 i9"),
         (True, True): ("iv7 iv7 i9 i9", "i9 i9 i9 i9"),
     },
 )
@@ -158,13 +158,13 @@ DRIFT = Idiom(
 VAMP = Idiom(
     open={
         (False, True): ("I IV I V", "I V I IV", "I I IV V"),
-        (False, False): ("vi IV I V", "I V vi IV", "vi vi IV V"),
-        (True, False): ("i4 VI i4 v7", "i4 VI iv v7", "VI VI i4 v7"),
+        (False, False): ("I vi IV V", "I V vi IV", "I IV vi V"),
+        (True, False): ("i4 VI i4 v7", "i4 VI iv v7", "i4 iv i4 v7"),
         (True, True): ("i VI i v7", "i i iv v7", "i iv i v7"),
     },
     closed={
         (False, True): ("I IV V I", "IV V I I"),
-        (False, False): ("IV V vi I", "vi IV V I"),
+        (False, False): ("IV V vi I", "I IV V I"),
         (True, False): ("VI v7 i4 i4", "iv VI v7 i4"),
         (True, True): ("i iv i i", "i v7 i i"),
     },
@@ -174,8 +174,8 @@ VAMP = Idiom(
 BROAD = Idiom(
     open={
         (False, True): ("I I IV IV", "I I V V", "I I I V"),
-        (False, False): ("I I vi vi", "vi vi IV IV", "I I ii V"),
-        (True, False): ("i4 i4 VI VI", "i4 i4 iv iv", "VI VI iv v7"),
+        (False, False): ("I I IV IV", "I I vi IV", "I I ii V"),
+        (True, False): ("i4 i4 VI iv", "i4 i4 iv iv", "i4 i4 iv v7"),
         (True, True): ("i i ii0 i", "i i iv iv", "i i i vii0"),
     },
     closed={

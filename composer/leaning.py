@@ -133,7 +133,8 @@ def _planned_logs(
     tonic: int, minor: bool, tones: tuple[int, ...], of_lead: tuple[float, float, float]
 ) -> Logits:
     """(ROLES, 12) by pitch class: the logs of the planned shares. For reading only."""
-    shares = (_with_fourth(of_lead if role == LEAD else _OF_CHORD[role], role, tones) for role in range(ROLES))
+    triads = [of_lead if role == LEAD else _OF_CHORD[role] for role in range(ROLES)]
+    shares = [_with_fourth(triad, role, tones) for role, triad in enumerate(triads)]
     logs = np.log([_planned_shares(tonic, minor, tones, of_chord) for of_chord in shares])
     logs.flags.writeable = False
     return logs
@@ -147,9 +148,7 @@ def _with_fourth(of_triad: tuple[float, ...], role: int, tones: tuple[int, ...])
     return (*(share * (1.0 - fourth) for share in of_triad), fourth)
 
 
-def _planned_shares(
-    tonic: int, minor: bool, tones: tuple[int, ...], of_chord: tuple[float, ...]
-) -> Logits:
+def _planned_shares(tonic: int, minor: bool, tones: tuple[int, ...], of_chord: tuple[float, ...]) -> Logits:
     """(12,) by pitch class: the chord's tones as given, the rest of the scale what is left, alike."""
     scale = _MINOR_SCALE if minor else _MAJOR_SCALE
     others = sorted(scale - set(tones))

@@ -6,6 +6,7 @@ import pytest
 
 from composer.drumkit import DRUMS
 from composer.groove import FAMILIES
+from composer.idioms import IDIOMS
 from composer.instruments import INSTRUMENTS
 from composer.presets import DEFAULT_PRESET, PRESETS, SECTIONS, Preset
 
@@ -45,6 +46,7 @@ def test_presets_differ_in_what_a_listener_hears() -> None:
         PRESETS
     )
     assert {p.bar_steps for p in PRESETS.values()} <= {36, 48}
+    assert {p.style.idiom for p in PRESETS.values()} == set(IDIOMS)
 
 
 def test_every_drum_of_every_family_exists() -> None:
