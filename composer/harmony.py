@@ -29,8 +29,8 @@ _STRONG = 0.4
 def planned(
     seed: int, bar: int, minor: bool, valence: float, idiom: str = "song", late: bool = False
 ) -> Chord:
-    """The chord of a bar, from its second strong place on where `late`: a function of the place, the mode and how strong
-    valence is there."""
+    """The chord of a bar, from its second strong place on where `late`: a function of the place, the mode and
+    how strong valence is there."""
     return _planned(seed, bar, minor, valence < -_STRONG if minor else valence > _STRONG, idiom, late)
 
 

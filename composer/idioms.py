@@ -6,8 +6,8 @@
 
 A phrase names a chord for each bar, or two with a stroke between them for its two strong places. Every idiom
 says its mode the same way: where valence is strong any two bars hold a chord that nobody takes for the other
-mode; between, the lesser chords of the key blur it. What differs is how rich a chord is (three tones or four),
-how long it stays, and which chords follow which; so a style is told by its harmony, whatever affect asks.
+mode; between, the lesser chords of the key blur it. What differs is how rich a chord is (three tones or
+four), how long it stays, and which chords follow which: a style is told by its harmony, whatever affect asks.
 """
 
 from __future__ import annotations
