@@ -5,8 +5,8 @@
         ...                                         # `composer.performer` gives it a moment and a level
 
 A part plays what was written for it, holds the chord (pad), breaks it (arp), strikes it off the downbeat
-(strum), repeats the bass (pulse) or walks along the chord with it (walk); a drone lies under all. Which places
-are struck is a hash of the seed; nothing is kept.
+(strum), repeats the bass (pulse) or walks along the chord with it (walk); a drone lies under all. Which
+places are struck is a hash of the seed; nothing is kept.
 """
 
 from __future__ import annotations
