@@ -141,19 +141,19 @@ HAZE = Idiom(
 
 DRIFT = Idiom(
     open={
-        (False, True): ("I9 I9 I9 I9", "I9 I9 IV9 IV9"),
-        (False, False): ("I9 I9 IVM7 IVM7", "I9 vi7 IVM7 IVM7", "IVM7 IVM7 I9 I9"),
-        (True, False): ("i9 i9 VIM7 iv7", "i9 i9 iv7 iv7", "iv7 VIM7 i9 i9"),
-        (True, True): ("i9 i9 i9 i9", "i9 i9 iv7 iv7"),
+        (False, True): ("I I I I", "I I IV IV"),
+        (False, False): ("I9 I9 IV9 IV9", "I9 vi7 IV9 IV9", "IV9 IV9 I9 I9"),
+        (True, False): ("i4 i4 iv7 iv7", "i4 i4 VIM7 iv7", "iv7 iv7 i4 i4"),
+        (True, True): ("i9 i9 ii07 i9", "i9 i9 iv7 V7b9"),
     },
     closed={
-        (False, True): ("IV9 IV9 I9 I9", "I9 I9 I9 I9"),
-        (False, False): ("IVM7 IVM7 I9 I9", "IVM7 vi7 I9 I9"),
-        (True, False): ("iv7 iv7 i9 i9", "VIM7 iv7 i9 i9"),
-        (True, True): ("iv7 iv7 i9 i9", "i9 i9 i9 i9"),
+        (False, True): ("IV IV I I", "I I I I"),
+        (False, False): ("IV9 IV9 I9 I9", "IV9 vi7 I9 I9"),
+        (True, False): ("iv7 iv7 i4 i4", "VIM7 iv7 i4 i4"),
+        (True, True): ("iv7 iv7 i9 i9", "ii07 ii07 i9 i9"),
     },
 )
-"""Two bars and more to a chord, and no dominant: nothing has to happen."""
+"""Two bars and more to a chord, and hardly a dominant: nothing has to happen."""
 
 VAMP = Idiom(
     open={

@@ -165,9 +165,9 @@ NEOCLASSICAL = Preset(
         Part(LEAD, "felt_piano", "lead"),
         Part(LEAD, "violin", "lead", gain_db=-7.0, above=0.45),
         Part(UPPER, "felt_piano", "harmony", gain_db=-1.5),
-        Part(UPPER, "strings", "harmony", gain_db=-5.0, above=0.1, figure="pad"),
         # A slow bar outlasts a piano's string: something has to hold it.
-        Part(UPPER, "strings", "harmony", gain_db=-10.0, below=-0.3, figure="pad"),
+        Part(UPPER, "strings", "harmony", gain_db=-9.0, figure="pad"),
+        Part(MIDDLE, "strings", "harmony", gain_db=-7.0, above=0.1, figure="pad"),
         Part(MIDDLE, "felt_piano", "harmony", gain_db=-2.5, figure="arp"),
         Part(BASS, "felt_piano", "bass", gain_db=-1.0),
         Part(BASS, "cello", "bass", gain_db=-6.0, above=-0.1, figure="pad"),
