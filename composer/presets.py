@@ -253,7 +253,7 @@ CHIPTUNE = Preset(
     instrumentation="pulse waves, triangle bass, noise drums",
     atmosphere="playful, bright, retro",
     pacing="brisk and even",
-    tempo_bpm=(106.0, 156.0),
+    tempo_bpm=(114.0, 146.0),
     bar_steps=48,
     compound=False,
     style=Style("lied", density=2, polyphony=0, triplets=0),
