@@ -40,7 +40,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     yield running
     running.stop()
     said = log.read_text()
-    assert "session live: publisher" in said
+    assert "Studio page" in said
     printed = [line for line in said.splitlines() if FULL in line or LISTEN in line]
     assert {line.split("  ")[0] for line in printed} <= {
         "Studio page",
