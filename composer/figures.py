@@ -123,15 +123,14 @@ def _pulse(beat: Beat, arousal: float, pitch: int, seed: int) -> list[tuple[Note
     struck = _struck(seed, beat, _PULSE, 12, -0.65, arousal)
     places = [place for place in struck if place % 6 == 0 or place % 12 == 9]
     out: list[tuple[Note, bool]] = []
-    for place, until in zip(places, [*places[1:], beat.bar_steps], strict=True):
-        if beat.position <= place < beat.position + beat.steps:
-            octave = 12 if place % 6 and beat.bar % 2 else 0
-            out.append((Note(place - beat.position, until - place, pitch + octave, BASS), False))
+    for place, length in _in_beat(beat, places):
+        octave = 12 if place % 6 and beat.bar % 2 else 0
+        out.append((Note(place - beat.position, length, pitch + octave, BASS), False))
     return out
 
 
 def _walk(beat: Beat, arousal: float, now: Harmony, seed: int) -> list[tuple[Note, bool]]:
-    """The bass in quarters, from the chord's root through its tones: in two when calm, in four from -0.6 on,
+    """The bass in quarters, from the chord's root through its tones: in two when calm, in four from -0.1 on,
     and with a skip before the beat when excited. The chord's own bass where none was planned."""
     tones = beat.chord[:-1] or ((now.bass,) if now.bass else ())
     if not tones:
@@ -145,11 +144,10 @@ def _walk(beat: Beat, arousal: float, now: Harmony, seed: int) -> list[tuple[Not
     path = sorted({root + (tone - tones[0]) % 12 for tone in tones})
     path = [root, *(pitch - 12 for pitch in reversed(path[1:]))] if down else path
     out: list[tuple[Note, bool]] = []
-    for place, until in zip(places, [*places[1:], beat.bar_steps], strict=True):
-        if beat.position <= place < beat.position + beat.steps:
-            pitch = path[place // 12 % len(path)]
-            pitch += 12 * (pitch < _BASS_LOW)
-            out.append((Note(place - beat.position, until - place, pitch, BASS), False))
+    for place, length in _in_beat(beat, places):
+        pitch = path[place // 12 % len(path)]
+        pitch += 12 * (pitch < _BASS_LOW)
+        out.append((Note(place - beat.position, length, pitch, BASS), False))
     return out
 
 
@@ -161,13 +159,17 @@ def _strum(
     if beat.bar_steps % 24 == 0:
         places = [p for p in places if p != beat.bar_steps // 2]
     out: list[tuple[Note, bool]] = []
-    for place, until in zip(places, [*places[1:], beat.bar_steps], strict=True):
-        if beat.position <= place < beat.position + beat.steps:
-            struck = chord if place % 12 == 0 else chord[-2:]
-            out += [
-                (Note(place - beat.position, until - place, pitch, part.role), False) for pitch in struck[:3]
-            ]
+    for place, length in _in_beat(beat, places):
+        struck = chord if place % 12 == 0 else chord[-2:]
+        out += [(Note(place - beat.position, length, pitch, part.role), False) for pitch in struck[:3]]
     return out
+
+
+def _in_beat(beat: Beat, places: list[int]) -> list[tuple[int, int]]:
+    """Those of a bar's `places` that lie in `beat`, each with its steps to the next."""
+    spans = zip(places, [*places[1:], beat.bar_steps], strict=True)
+    end = beat.position + beat.steps
+    return [(place, until - place) for place, until in spans if beat.position <= place < end]
 
 
 def _struck(seed: int, beat: Beat, lane: int, unit: int, above: float, arousal: float) -> list[int]:

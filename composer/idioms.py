@@ -35,7 +35,7 @@ CHORDS = {
     "i4": Chord((0, 3, 7), 5),
     "ii0": Chord((2, 5, 8), 0),
     "iv": Chord((5, 8, 0), 7),
-    "v7": Chord((7, 11, 2), 8),
+    "Vb9": Chord((7, 11, 2), 8),
     "VI": Chord((8, 0, 3), 7),
     "vii0": Chord((11, 2, 5), 8),
     # Of four tones. A ninth keeps a bright chord smooth; a major seventh has a semitone in it.
@@ -74,13 +74,13 @@ SONG = Idiom(
     open={
         (False, True): ("I IV I V", "I I IV V", "I V I IV", "I IV V V"),
         (False, False): ("I vi IV V", "I IV ii V", "I V vi IV", "vi IV I V"),
-        (True, False): ("i4 VI iv v7", "i4 iv VI v7", "i4 iv i4 v7", "i4 VI i4 iv"),
-        (True, True): ("i iv i vii0", "i ii0 i vii0", "i i iv vii0", "i iv i v7"),
+        (True, False): ("i4 VI iv Vb9", "i4 iv VI Vb9", "i4 iv i4 Vb9", "i4 VI i4 iv"),
+        (True, True): ("i iv i vii0", "i ii0 i vii0", "i i iv vii0", "i iv i Vb9"),
     },
     closed={
         (False, True): ("I IV V I", "I V I I", "I IV I I", "I V IV I"),
         (False, False): ("I vi ii I", "IV V vi I", "I ii IV I", "vi ii V I"),
-        (True, False): ("i4 iv v7 i4", "VI iv v7 i4", "i4 VI iv i4", "iv VI v7 i4"),
+        (True, False): ("i4 iv Vb9 i4", "VI iv Vb9 i4", "i4 VI iv i4", "iv VI Vb9 i4"),
         (True, True): ("i iv i i", "i vii0 i i", "i iv vii0 i", "i ii0 i i"),
     },
 )
@@ -90,14 +90,14 @@ DANCE = Idiom(
     open={
         (False, True): ("I I IV V", "I I I V", "I IV I V", "I I V V"),
         (False, False): ("I IV I V", "I I IV V", "I V IV V"),
-        (True, False): ("i i iv v7", "i iv i v7", "i i i v7"),
-        (True, True): ("i i iv v7", "i iv i v7", "i i i v7"),
+        (True, False): ("i i iv Vb9", "i iv i Vb9", "i i i Vb9"),
+        (True, True): ("i i iv Vb9", "i iv i Vb9", "i i i Vb9"),
     },
     closed={
         (False, True): ("I I V I", "I IV V I", "IV I V I", "I V I I"),
         (False, False): ("IV I V I", "I IV V I", "I V IV I"),
-        (True, False): ("i iv v7 i", "i i v7 i", "iv i v7 i"),
-        (True, True): ("i iv v7 i", "i i v7 i", "i v7 i i"),
+        (True, False): ("i iv Vb9 i", "i i Vb9 i", "iv i Vb9 i"),
+        (True, True): ("i iv Vb9 i", "i i Vb9 i", "i Vb9 i i"),
     },
 )
 """The three chords of a village band."""
@@ -159,14 +159,14 @@ VAMP = Idiom(
     open={
         (False, True): ("I IV I V", "I V I IV", "I I IV V"),
         (False, False): ("I vi IV V", "I V vi IV", "I IV vi V"),
-        (True, False): ("i4 VI i4 v7", "i4 VI iv v7", "i4 iv i4 v7"),
-        (True, True): ("i VI i v7", "i i iv v7", "i iv i v7"),
+        (True, False): ("i4 VI i4 Vb9", "i4 VI iv Vb9", "i4 iv i4 Vb9"),
+        (True, True): ("i VI i Vb9", "i i iv Vb9", "i iv i Vb9"),
     },
     closed={
         (False, True): ("I IV V I", "IV V I I"),
         (False, False): ("IV V vi I", "I IV V I"),
-        (True, False): ("VI v7 i4 i4", "iv VI v7 i4"),
-        (True, True): ("i iv i i", "i v7 i i"),
+        (True, False): ("VI Vb9 i4 i4", "iv VI Vb9 i4"),
+        (True, True): ("i iv i i", "i Vb9 i i"),
     },
 )
 """Four chords that go round."""
@@ -175,13 +175,13 @@ BROAD = Idiom(
     open={
         (False, True): ("I I IV IV", "I I V V", "I I I V"),
         (False, False): ("I I IV IV", "I I vi IV", "I I ii V"),
-        (True, False): ("i4 i4 VI iv", "i4 i4 iv iv", "i4 i4 iv v7"),
+        (True, False): ("i4 i4 VI iv", "i4 i4 iv iv", "i4 i4 iv Vb9"),
         (True, True): ("i i ii0 i", "i i iv iv", "i i i vii0"),
     },
     closed={
         (False, True): ("IV IV I I", "V V I I", "IV V I I"),
         (False, False): ("ii ii I I", "IV V vi I", "vi V I I"),
-        (True, False): ("iv iv i4 i4", "VI v7 i4 i4"),
+        (True, False): ("iv iv i4 i4", "VI Vb9 i4 i4"),
         (True, True): ("iv iv i i", "iv vii0 i i", "ii0 vii0 i i"),
     },
 )
