@@ -253,7 +253,8 @@ CHIPTUNE = Preset(
     instrumentation="pulse waves, triangle bass, noise drums",
     atmosphere="playful, bright, retro",
     pacing="brisk and even",
-    tempo_bpm=(114.0, 146.0),
+    # A console's tune keeps its tempo; how busy it is follows the picture.
+    tempo_bpm=(124.0, 136.0),
     bar_steps=48,
     compound=False,
     style=Style("lied", density=2, polyphony=0, triplets=0),
@@ -264,7 +265,8 @@ CHIPTUNE = Preset(
         Part(BASS, "triangle_bass", "bass"),
     ),
     groove=Groove("chip", enters_above=-0.95, gain_db=-2.0, accent=("chip_crash",)),
-    mix=Mix(trim_db=-0.5, cutoff_hz=5200.0, reverb=0.12, decay=0.6, width=0.9, echo=0.25, humanise_ms=0.0),
+    # Its chips had no filter and no room.
+    mix=Mix(trim_db=-0.5, cutoff_hz=9000.0, reverb=0.05, decay=0.6, width=0.9, echo=0.25, humanise_ms=0.0),
     drone="triangle_bass",
 )
 

@@ -9,7 +9,9 @@ three names and refuses all others.
 from __future__ import annotations
 
 import io
+import math
 import pickle
+import pickletools
 from collections import OrderedDict
 from typing import Any, NamedTuple
 
@@ -42,6 +44,41 @@ _SPOILED = (
 """What spoiled bytes make an unpickler raise."""
 
 
+_REMEMBERING = frozenset({"BINPUT", "LONG_BINPUT"})
+_OPCODES = _REMEMBERING | {
+    "PROTO",
+    "STOP",
+    "MARK",
+    "GLOBAL",
+    "REDUCE",
+    "BUILD",
+    "BINPERSID",
+    "NONE",
+    "NEWTRUE",
+    "NEWFALSE",
+    "BININT",
+    "BININT1",
+    "BININT2",
+    "LONG1",
+    "BINFLOAT",
+    "BINUNICODE",
+    "EMPTY_TUPLE",
+    "TUPLE",
+    "TUPLE1",
+    "TUPLE2",
+    "TUPLE3",
+    "EMPTY_LIST",
+    "APPEND",
+    "APPENDS",
+    "EMPTY_DICT",
+    "SETITEM",
+    "SETITEMS",
+    "BINGET",
+    "LONG_BINGET",
+}
+"""What a list of tensors is written with. Some of the others take memory for what is not there."""
+
+
 class _Storage(NamedTuple):
     key: str
     length: int
@@ -61,6 +98,8 @@ class _View(NamedTuple):
         last = self.offset + sum((n - 1) * step for n, step in zip(self.shape, self.strides, strict=True))
         if min((0, *self.strides, *self.shape)) < 0 or self.offset < 0 or last >= len(numbers):
             raise NotACheckpoint(f"a tensor of shape {self.shape} reaches outside of its storage")
+        if math.prod(self.shape) > len(numbers):
+            raise NotACheckpoint(f"a tensor of shape {self.shape} is larger than its storage")
         strides = tuple(4 * step for step in self.strides)
         return np.ascontiguousarray(as_strided(numbers[self.offset :], self.shape, strides))
 
@@ -91,7 +130,7 @@ def read_checkpoint(data: bytes) -> State:
     """The float32 tensors of a checkpoint's state dict. Raises `NotACheckpoint`."""
     file = io.BytesIO(data)
     try:
-        magic, protocol, _machine, views, keys = (_Reader(file).load() for _ in range(5))
+        magic, protocol, _machine, views, keys = (_unpickled(file) for _ in range(5))
         if (magic, protocol) != (MAGIC, PROTOCOL):
             raise NotACheckpoint("its first bytes are those of another kind of file")
         storages = {view.storage.key: view.storage for view in views.values()}
@@ -103,6 +142,25 @@ def read_checkpoint(data: bytes) -> State:
         raise
     except _SPOILED as error:
         raise NotACheckpoint(f"{type(error).__name__}: {error}") from None
+
+
+def _unpickled(file: io.BytesIO) -> Any:
+    """The next pickle, looked through before it is read.
+
+    The unpickler makes room for as many remembered objects as the largest number it meets says: one spoiled
+    byte was 16 GiB.
+    """
+    begin = file.tell()
+    remembered = 0
+    for opcode, argument, _ in pickletools.genops(file):
+        if opcode.name not in _OPCODES:
+            raise NotACheckpoint(f"{opcode.name} is nothing that a list of tensors is written with")
+        if opcode.name in _REMEMBERING:
+            remembered += 1
+            if not isinstance(argument, int) or argument > remembered:
+                raise NotACheckpoint(f"it numbers an object {argument} before there are as many")
+    file.seek(begin)
+    return _Reader(file).load()
 
 
 def _view(storage: _Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any) -> _View:

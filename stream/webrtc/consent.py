@@ -29,15 +29,17 @@ def be_patient(connection: RTCPeerConnection) -> None:
 async def query_consent(ice: Any) -> None:
     """Stands where aioice's method of this name stands: until consent has ended, and then closes `ice`."""
     loop = asyncio.get_running_loop()
-    answered_s, unanswered = loop.time(), 0
-    while unanswered < aioice.ice.CONSENT_FAILURES or loop.time() - answered_s < _lasts_s():
+    unanswered, since_s = 0, loop.time()  # and when the first of them was sent
+    while True:
         # Between 0.8 and 1.2 intervals, so that those of many connections do not keep step (RFC 7675, 5.1).
         due_s = loop.time() + aioice.ice.CONSENT_INTERVAL * random.uniform(0.8, 1.2)
+        if unanswered == 0:
+            since_s = loop.time()
         pairs = list(ice._nominated.values())
-        if all(await asyncio.gather(*(_answered(ice, pair) for pair in pairs))):
-            answered_s, unanswered = loop.time(), 0
-        else:
-            unanswered += 1
+        answered = all(await asyncio.gather(*(_answered(ice, pair) for pair in pairs)))
+        unanswered = 0 if answered else unanswered + 1
+        if unanswered >= aioice.ice.CONSENT_FAILURES and loop.time() - since_s >= _lasts_s():
+            break
         await asyncio.sleep(max(0.0, due_s - loop.time()))
     ice._query_consent_task = None
     await ice.close()

@@ -76,6 +76,24 @@ def test_every_truncation_is_refused(small: bytes) -> None:
             read_checkpoint(small[:length])
 
 
+@pytest.mark.parametrize(
+    ("spoiled", "message"),
+    [
+        (b"\x80\x02}r\xff\xff\xff\x7f.", "numbers an object"),  # the unpickler: room for 2 ** 31 objects
+        (b"\x80\x02\x96\xff\xff\xff\xff\x07\x00\x00\x00.", "BYTEARRAY8|bytes"),  # and for 32 GiB of bytes
+    ],
+)
+def test_no_memory_is_taken_for_what_is_not_there(spoiled: bytes, message: str) -> None:
+    with pytest.raises(NotACheckpoint, match=message):
+        read_checkpoint(spoiled)
+
+
+def test_a_tensor_is_no_larger_than_its_storage(tmp_path: Path) -> None:
+    repeated = torch.zeros(1).expand(2**40)
+    with pytest.raises(NotACheckpoint, match="larger than its storage"):
+        read_checkpoint(saved(tmp_path / "a.pth", {"a": repeated}))
+
+
 @settings(deadline=None, max_examples=300)
 @given(data=st.data())
 def test_no_flipped_byte_raises_anything_else(small: bytes, data: st.DataObject) -> None:
