@@ -118,18 +118,17 @@ class Bank:
                 self._coming[zone] = self._worker.submit(_paced, *zone)
 
     def adopt(self) -> None:
-        """Take over at most one zone or take the thread has finished: cheap enough for every tick."""
-        for key, coming in self._coming.items():
-            if coming.done():
-                del self._coming[key]
-                zone = coming.result()
-                self._zones[key] = _held(zone)
-                return
-        for key, take in self._coming_takes.items():
-            if take.done():
-                del self._coming_takes[key]
-                self._takes[key] = _buffer(take.result())
-                return
+        """Take over at most one zone or take the thread has finished: cheap enough for every tick.
+
+        It makes them in the order they were asked for: the oldest of either is done first.
+        """
+        zone = next(iter(self._coming), None)
+        if zone is not None and self._coming[zone].done():
+            self._zones[zone] = _held(self._coming.pop(zone).result())
+            return
+        take = next(iter(self._coming_takes), None)
+        if take is not None and self._coming_takes[take].done():
+            self._takes[take] = _buffer(self._coming_takes.pop(take).result())
 
     def keep(self, names: Iterable[str]) -> None:
         """Forget every instrument and drum that is not in `names`. No voice may be playing them.
