@@ -31,7 +31,7 @@ _COLOR_UNDER = -0.35
 
 
 class Harmony(NamedTuple):
-    """What sounds now: up to four pitches in the middle register, upwards, and the bass (0: none yet)."""
+    """What sounds now: up to five pitches in the middle register, upwards, and the bass (0: none yet)."""
 
     chord: tuple[int, ...] = ()
     bass: int = 0
@@ -40,7 +40,7 @@ class Harmony(NamedTuple):
 def remembered(beat: Beat, valence: float, before: Harmony) -> Harmony:
     """The harmony of `beat`; `before` goes on where the beat says nothing."""
     low = [n.pitch for n in beat.notes if n.role == BASS]
-    bass = min(low) if low else before.bass
+    bass = _brought_down(min(low)) if low else before.bass
     if beat.chord:
         *tones, color = beat.chord
         chord = _voiced(tones)
@@ -89,7 +89,7 @@ def _pad(part: Part, beat: Beat, now: Harmony) -> list[tuple[Note, bool]]:
         return []
     if part.role == BASS:
         return [(Note(0, half, now.bass, BASS), True)] if now.bass else []
-    # UPPER takes the top of the chord, any other role the lower part, so that two pads do not double.
+    # UPPER takes the top of the chord, any other role the lower part: of a chord of three they share two.
     chosen = now.chord[-2:] if part.role == UPPER else now.chord[:3]
     return [(Note(0, half, pitch, part.role), True) for pitch in chosen]
 
@@ -130,7 +130,7 @@ def _pulse(beat: Beat, arousal: float, pitch: int, seed: int) -> list[tuple[Note
 
 
 def _walk(beat: Beat, arousal: float, now: Harmony, seed: int) -> list[tuple[Note, bool]]:
-    """The bass in quarters, from the chord's root through its tones: in two when calm, in four from -0.1 on,
+    """The bass in quarters, from each chord's root through its tones: in two when calm, in four from -0.1 on,
     and with a skip before the beat when excited. The chord's own bass where none was planned."""
     tones = beat.chord[:-1] or ((now.bass,) if now.bass else ())
     if not tones:
@@ -145,7 +145,7 @@ def _walk(beat: Beat, arousal: float, now: Harmony, seed: int) -> list[tuple[Not
     path = [root, *(pitch - 12 for pitch in reversed(path[1:]))] if down else path
     out: list[tuple[Note, bool]] = []
     for place, length in _in_beat(beat, places):
-        pitch = path[place // 12 % len(path)]
+        pitch = path[(place - beat.chord_from) // 12 % len(path)]
         pitch += 12 * (pitch < _BASS_LOW)
         out.append((Note(place - beat.position, length, pitch, BASS), False))
     return out
@@ -199,12 +199,15 @@ def _thinned(notes: Sequence[Note], role: int) -> list[Note]:
     for step in sorted({note.step for note in notes}):
         chord = sorted((note for note in notes if note.step == step), key=lambda note: note.pitch)
         if role == BASS:
-            lowest = chord[0]
-            down = max(-(-(lowest.pitch - _BASS_TOP) // 12), 0)
-            out.append(lowest._replace(pitch=lowest.pitch - 12 * down))
+            out.append(chord[0]._replace(pitch=_brought_down(chord[0].pitch)))
         else:
             out.extend(chord[-_MOST_AT_ONCE:] if role == UPPER else chord[:_MOST_AT_ONCE])
     return out
+
+
+def _brought_down(pitch: int) -> int:
+    """By octaves, to `_BASS_TOP` at most."""
+    return pitch - 12 * max(-(-(pitch - _BASS_TOP) // 12), 0)
 
 
 def _voiced(pitches: Sequence[int]) -> list[int]:

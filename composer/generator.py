@@ -117,11 +117,11 @@ class Generator:
             start = index * STEPS_PER_QUARTER
             notes = tuple(self._notes) if index == here else ()
             steps = min(STEPS_PER_QUARTER, cursor.bar_steps - start)
-            chord = self._chord(start, valence)
+            first, chord = self._chord(0, valence), self._chord(start, valence)
             tones = tuple((tone + cursor.tonic) % 12 for tone in (*chord.tones, chord.color))
-            beats.append(
-                Beat(cursor.bar, start, steps, cursor.bar_steps, cursor.tonic, cursor.minor, notes, tones)
-            )
+            since = 0 if chord == first else texture.half(cursor.bar_steps)
+            place = (cursor.bar, start, steps, cursor.bar_steps)
+            beats.append(Beat(*place, cursor.tonic, cursor.minor, notes, tones, since))
         if beats:
             self._notes = []
         return tuple(beats)

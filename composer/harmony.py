@@ -38,7 +38,7 @@ def planned(
 def _planned(seed: int, bar: int, minor: bool, strong: bool, idiom: str, late: bool) -> Chord:
     phrase = bar // PHRASE_BARS
     phrases = IDIOMS[idiom].phrases(minor, strong, phrase % 2 == 1)
-    # The phrases of four periods share their chords, so that a theme comes back over its own harmony.
+    # The phrases of four periods share their chords: within them a theme comes back over its own harmony.
     written = phrases[choose(seed, len(phrases), _PLAN, phrase // 8, phrase % 2 + 2 * (phrase % 8 in (4, 5)))]
     halves = written.split()[bar % PHRASE_BARS].split("/")
     return CHORDS[halves[-1] if late else halves[0]]

@@ -86,7 +86,7 @@ class Mix:
     """How it is mixed at affect (0, 0)."""
 
     trim_db: float
-    """Makes the preset -20 LUFS at (0, 0); measured, see docs/affect.md."""
+    """Makes the preset about -20 LUFS at (0, 0), as docs/gallery measures; the leveller does the rest."""
     cutoff_hz: float
     """Low-pass of the pitched sections."""
     reverb: float
@@ -96,7 +96,7 @@ class Mix:
     width: float = 1.0
     chorus: float = 0.0
     echo: float = 0.0
-    """Echo send of the lead, 0 .. 1. The echo is a dotted eighth at the middle tempo."""
+    """Echo send of the lead, 0 .. 1."""
     humanise_ms: float = 6.0
 
 

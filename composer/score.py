@@ -30,7 +30,7 @@ class Beat(NamedTuple):
     `position` is its first step within the bar of `bar_steps`; `steps` is 12, less for a bar's short end.
     `bar` counts bars since the piece began. `tonic` is a pitch class, `minor` its mode. `chord` holds the
     pitch classes of the harmony: root, third, fifth, in a rich style one more, and a color; empty where none
-    was planned.
+    was planned. `chord_from` is the step of the bar at which that chord began.
     """
 
     bar: int
@@ -41,6 +41,7 @@ class Beat(NamedTuple):
     minor: bool
     notes: tuple[Note, ...]
     chord: tuple[int, ...] = ()
+    chord_from: int = 0
 
 
 class Strike(NamedTuple):

@@ -323,5 +323,5 @@ class SymbolicComposer:
 
 
 def _beat(row: list[Any]) -> Beat:
-    *place, notes, chord = row
-    return Beat._make([*place, tuple(Note(*note) for note in notes), tuple(chord)])
+    *place, notes, chord, chord_from = row
+    return Beat._make([*place, tuple(Note(*note) for note in notes), tuple(chord), chord_from])

@@ -71,7 +71,7 @@ def sense(
     """
     AffectWindow(preset)  # an unknown preset, or no place for the table, is refused before an hour of work
     if csv_path is not None:
-        _open_table(csv_path).close()
+        _check_table(csv_path)
     files = list(_files(paths))
     if not files:
         raise DataError(
@@ -99,9 +99,16 @@ def sense(
 
 
 def write_csv(path: Path, found: Sequence[Sensed]) -> None:
-    """Rows of all files, header `path,t_s,valence,arousal,confidence,cut`."""
-    with _open_table(path) as file:
-        write_rows(file, found)
+    """Rows of all files, header `path,t_s,valence,arousal,confidence,cut`. What was there stays if it fails."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("w", newline="", encoding="utf-8") as file:
+            write_rows(file, found)
+        part.replace(path)
+    except OSError as error:
+        raise DataError(f"{path}: the table cannot be written ({error.strerror})") from None
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def write_rows(file: IO[str], found: Sequence[Sensed]) -> None:
@@ -114,11 +121,18 @@ def write_rows(file: IO[str], found: Sequence[Sensed]) -> None:
             writer.writerow([row.path, *numbers, int(row.cut)])
 
 
-def _open_table(path: Path) -> IO[str]:
+def _check_table(path: Path) -> None:
+    """Whether a table can be written there, without touching what is there. Raises `DataError`."""
+    if path.suffix.lower() in PICTURES | CLIPS:
+        # `sense --csv *.mp4` names the first clip as the table.
+        raise DataError(f"{path}: that is the name of a picture or a clip; the table's name ends in .csv")
+    new = not path.exists()
     try:
-        return path.open("w", newline="", encoding="utf-8")
+        path.open("a").close()
     except OSError as error:
         raise DataError(f"{path}: the table cannot be written ({error.strerror})") from None
+    if new:
+        path.unlink()
 
 
 def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, bool]]:

@@ -83,7 +83,8 @@ def compose(
     try:
         curve = read_curve(affect) if affect is not None else constant(valence or 0.0, arousal or 0.0)
         if seconds is None:
-            seconds = max(curve.end_s, 0.1) if affect is not None else 60.0
+            # A reading of one picture is a curve that has no length.
+            seconds = curve.end_s if curve.end_s >= 0.1 else 60.0
         files = Files(out, midi, stems, plot)
         check_files(files, seconds)
         say_anchor(anchor)

@@ -6,9 +6,9 @@ from itertools import pairwise, product
 
 import pytest
 
-from composer.figures import DRONE_RANGE, Harmony, drone, figure
+from composer.figures import DRONE_RANGE, Harmony, drone, figure, remembered
 from composer.presets import Figure, Part
-from composer.score import BASS, MIDDLE, Beat
+from composer.score import BASS, MIDDLE, Beat, Note
 
 NOW = Harmony((55, 60, 64), 36)
 LEVELS = [step / 20 for step in range(-20, 21)]
@@ -66,6 +66,22 @@ def test_a_walk_starts_on_the_root_and_keeps_to_the_chord_and_its_range() -> Non
         assert all(a != b for a, b in pairwise(on_beats))
     held = figure(part, Beat(0, 0, 12, 48, 0, False, ()), 0.3, Harmony((), 40), 3)
     assert {note.pitch % 12 for note, _ in held} == {40 % 12}
+
+
+@pytest.mark.parametrize("bar_steps", [36, 48])
+def test_a_walk_starts_anew_on_the_root_of_a_bars_second_chord(bar_steps: int) -> None:
+    part, late = Part(BASS, "upright_bass", "bass", figure="walk"), 24
+    for bar, tonic in product(range(8), range(12)):
+        chord = tuple((tone + tonic) % 12 for tone in (0, 4, 7, 10, 2))
+        beat = Beat(bar, late, 12, bar_steps, 0, False, (), chord, late)
+        assert [n.pitch % 12 for n, _ in figure(part, beat, 0.3, NOW, 3) if n.step == 0] == [tonic]
+
+
+def test_a_bass_that_is_held_lies_where_a_bass_belongs() -> None:
+    for written in range(28, 63):
+        beat = Beat(0, 0, 12, 48, 0, False, (Note(0, 12, written, BASS),), (0, 4, 7, 9))
+        held = remembered(beat, 0.0, Harmony()).bass
+        assert held % 12 == written % 12 and held <= 48 and (held == written or written > 48)
 
 
 def test_a_strum_leaves_the_strong_beats_to_the_bass() -> None:

@@ -105,3 +105,21 @@ def test_the_plot(eye: Eye, clip: Path, tmp_path: Path) -> None:
 def test_the_table_needs_a_place(eye: Eye, clip: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere.*cannot be written"):
         sense([clip], eye, csv_path=tmp_path / "nowhere" / "out.csv")
+
+
+def test_what_is_there_is_kept_when_a_reading_fails(eye: Eye, clip: Path, tmp_path: Path) -> None:
+    table = tmp_path / "out.csv"
+    table.write_text("of last week")
+    with pytest.raises(DataError, match="missing"):
+        sense([clip, tmp_path / "missing.mp4"], eye, csv_path=table)
+    assert table.read_text() == "of last week"
+    with pytest.raises(DataError):
+        sense([tmp_path / "missing.mp4"], eye, csv_path=tmp_path / "new.csv")
+    assert sorted(path.name for path in tmp_path.iterdir() if "csv" in path.name) == ["out.csv"]
+
+
+def test_a_clip_is_not_taken_for_the_table(eye: Eye, clip: Path) -> None:
+    before = clip.read_bytes()
+    with pytest.raises(DataError, match=r"ends in \.csv"):
+        sense([clip], eye, csv_path=clip)
+    assert clip.read_bytes() == before

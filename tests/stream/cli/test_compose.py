@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from composer import weights
+from stream.cli import composing
 from stream.cli.__main__ import make_command
 from stream.cli.outputs import whole
 from tests.stream.clips import heard
@@ -53,6 +54,15 @@ def test_every_file_that_was_asked_for_is_written_and_the_same_twice(tmp_path: P
     midi = mido.MidiFile(tmp_path / "one" / "out.mid")
     assert midi.length == pytest.approx(3.0, abs=0.01)
     assert sum(message.type == "note_on" for message in midi) > 5
+
+
+def test_the_curve_of_a_picture_is_held_for_a_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces: list[composing.Piece] = []
+    monkeypatch.setattr(composing, "write_piece", lambda piece, files, step: pieces.append(piece))
+    curve = tmp_path / "curve.csv"
+    curve.write_text("t_s,valence,arousal\n0,0.5,0.2\n")
+    said = compose("--anchor", "lofi", "--affect", curve, "-o", tmp_path / "out.wav")
+    assert [piece.seconds for piece in pieces] == [60.0] and "is held" in said
 
 
 def test_another_seed_is_another_piece(tmp_path: Path) -> None:
