@@ -99,7 +99,7 @@ def sense(
 
 
 def write_csv(path: Path, found: Sequence[Sensed]) -> None:
-    """Rows of all files, header `path,t_s,valence,arousal,confidence,cut`. What was there stays if it fails."""
+    """Rows of all files, header `path,t_s,valence,arousal,confidence,cut`; all or nothing."""
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("w", newline="", encoding="utf-8") as file:
