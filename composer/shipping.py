@@ -46,15 +46,29 @@ def _training(steps: int, seed: int) -> dict[str, Any]:
     return {"steps": steps, "tokens_per_step": tokens, "seed": seed, "products": precision}
 
 
-def ship_base(data: Path, run: Path, out: Path | None, steps: int, seed: int) -> None:
-    """Train the base and write it, without an adapter (one that was there belongs to another base)."""
+def ship_base(
+    data: Path, run: Path, out: Path | None, steps: int, seed: int, begin: Path | None = None
+) -> None:
+    """Train the base and write it, without an adapter (one that was there belongs to another base).
+
+    `begin` is a folder of weights to begin with; the card then keeps how those were trained.
+
+    Raises:
+        WeightsError: `begin` holds no weights.
+    """
     torch.set_num_threads(1)
-    model, pieces, bits = train_base(data, run / "base", steps, seed)
+    how = _training(steps, seed)
+    config, arrays = None, None
+    if begin is not None:
+        config, arrays = (earlier := weights.read(begin)).config, earlier.base
+        card = weights.read_card(begin)
+        how["begun_from"] = {**card.get("training", {}), "sha256": card["files"][weights.BASE]}
+    model, pieces, bits = train_base(data, run / "base", steps, seed, config=config, begin=arrays)
     log.info("counting the n-gram baseline")
     baseline = NGram(NGRAM_ORDER, VOCABULARY).fit(pieces.train.tokens).bits_per_token(pieces.held_out.tokens)
     facts: Mapping[str, Any] = {
         **_SOURCES,
-        "training": _training(steps, seed),
+        "training": how,
         "split": {
             "pieces": len(pieces.train.names),
             "tokens": len(pieces.train.tokens),

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from composer import corpus, dataset, training
 from composer.config import ModelConfig
+from composer.decoding import Arrays
 from composer.model import Decoder
 from composer.training import (
     Batch,
@@ -58,16 +59,21 @@ def train_base(
     workers: int = 2,
     schedule_steps: int | None = None,
     config: ModelConfig | None = None,
+    begin: Arrays | None = None,
 ) -> tuple[Decoder, dataset.Dataset, float]:
     """Train (or go on training) in the folder `run` until `steps` are done.
 
     The learning rate falls to zero at `schedule_steps` (default `steps`): give it to stop a run early and
-    resume it later. Returns the model, the data set and its held-out bits per token.
+    resume it later. `begin` are weights to begin with, of a model of the same `config`; then the rate rises
+    and falls once more: a warm restart (Loshchilov & Hutter 2017). Returns the model, the data set and its
+    held-out bits per token.
     """
     scores = corpus.load(data, run.parent / "corpus.npz")
     pieces = dataset.build(scores)
     torch.manual_seed(seed)
     model = Decoder(config or ModelConfig())
+    if begin is not None:
+        model.load_state_dict({name: torch.from_numpy(array) for name, array in begin.items()})
     gradients = Gradients(list(model.parameters()), workers)
     judged = held_out_batches(pieces.held_out, training.BATCH_ROWS, training.BATCH_TOKENS)
     log.info("%d training tokens, %d held out", len(pieces.train.tokens), len(pieces.held_out.tokens))

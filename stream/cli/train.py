@@ -70,13 +70,16 @@ def symbolic(
     out: Annotated[Path | None, typer.Option(help="Where to write; default: the package's weights.")] = None,
     steps: Annotated[int, typer.Option(min=1, help="Steps of 4,096 tokens in all.")] = 3000,
     seed: Annotated[int, typer.Option()] = 7,
+    begin: Annotated[
+        Path | None, typer.Option("--from", help="Folder of weights to begin with, instead of none.")
+    ] = None,
 ) -> None:
     """The base decoder of the symbolic composer. Stop it whenever you like: the same command goes on."""
     log_to_console(True)
     from composer.errors import ComposerError
     from composer.shipping import ship_base
 
-    _training(lambda: ship_base(data, run, out, steps, seed), ComposerError)
+    _training(lambda: ship_base(data, run, out, steps, seed, begin), ComposerError)
 
 
 def symbolic_adapter(

@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from composer import corpus, dataset, train, train_adapter, training
+from composer import corpus, dataset, shipping, train, train_adapter, training, weights
 from composer.corpus import Score
 from composer.errors import CorpusError
 from composer.ngram import NGram
+from composer.tokens import VOCABULARY
 from tests.composer import tiny
+
+BITS_OF_A_GUESS = float(np.log2(VOCABULARY))
 
 
 @pytest.fixture
@@ -54,6 +57,20 @@ def test_both_stages_learn_and_the_base_stays_frozen(tmp_path: Path) -> None:
     assert torch.equal(model.token.weight, frozen)
     assert float(adapter.gamma.detach().abs().max()) > 0.0
     assert np.isclose(verdict.without, after, atol=1e-4)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_training_may_begin_from_weights_and_their_card_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "ModelConfig", lambda: tiny.CONFIG)
+    first, second = tmp_path / "first", tmp_path / "second"
+    shipping.ship_base(tmp_path, tmp_path / "a", first, steps=60, seed=3)
+    shipping.ship_base(tmp_path, tmp_path / "b", second, steps=1, seed=4, begin=first)
+    before, after = weights.read_card(first), weights.read_card(second)
+    assert after["held_out_bits_per_token"] == pytest.approx(before["held_out_bits_per_token"], abs=0.05)
+    assert after["held_out_bits_per_token"] < BITS_OF_A_GUESS - 1.0
+    assert after["training"]["begun_from"] == {**before["training"], "sha256": before["files"][weights.BASE]}
 
 
 def test_whole_composers_are_held_out(scores: list[Score]) -> None:
