@@ -63,7 +63,8 @@ def ship_base(
         config, arrays = (earlier := weights.read(begin)).config, earlier.base
         card = weights.read_card(begin)
         how["begun_from"] = {**card.get("training", {}), "sha256": card["files"][weights.BASE]}
-    model, pieces, bits = train_base(data, run / "base", steps, seed, config=config, begin=arrays)
+    folder = run / ("base" if begin is None else "further")
+    model, pieces, bits = train_base(data, folder, steps, seed, config=config, begin=arrays)
     log.info("counting the n-gram baseline")
     baseline = NGram(NGRAM_ORDER, VOCABULARY).fit(pieces.train.tokens).bits_per_token(pieces.held_out.tokens)
     facts: Mapping[str, Any] = {

@@ -65,8 +65,8 @@ def test_a_training_may_begin_from_weights_and_their_card_is_kept(
 ) -> None:
     monkeypatch.setattr(train, "ModelConfig", lambda: tiny.CONFIG)
     first, second = tmp_path / "first", tmp_path / "second"
-    shipping.ship_base(tmp_path, tmp_path / "a", first, steps=60, seed=3)
-    shipping.ship_base(tmp_path, tmp_path / "b", second, steps=1, seed=4, begin=first)
+    shipping.ship_base(tmp_path, tmp_path / "run", first, steps=60, seed=3)
+    shipping.ship_base(tmp_path, tmp_path / "run", second, steps=1, seed=4, begin=first)
     before, after = weights.read_card(first), weights.read_card(second)
     assert after["held_out_bits_per_token"] == pytest.approx(before["held_out_bits_per_token"], abs=0.05)
     assert after["held_out_bits_per_token"] < BITS_OF_A_GUESS - 1.0
