@@ -1,4 +1,7 @@
-"""The words an anchor may use, and what they mean: English, lower case, phrases of at most two words."""
+"""The words an anchor may use, and what they mean: lower case, no accents, phrases of three words at most.
+
+The tables are English; `ALIASES` leads words of other languages, and other spellings, to them.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ GENRES: dict[str, str] = {
     "nocturne": "neoclassical", "minimalist": "neoclassical", "chamber": "neoclassical",
     "lofi": "lofi", "lo-fi": "lofi", "lo fi": "lofi", "hip hop": "lofi", "hip-hop": "lofi",
     "hiphop": "lofi",
-    "chillhop": "lofi", "study beats": "lofi", "downtempo": "lofi", "beats": "lofi",
+    "chillhop": "lofi", "study beats": "lofi", "downtempo": "lofi",
     "synthwave": "synthwave", "retrowave": "synthwave", "outrun": "synthwave", "electronic": "synthwave",
     "electro": "synthwave", "techno": "synthwave", "house": "synthwave", "edm": "synthwave",
     "synthpop": "synthwave", "cyberpunk": "synthwave", "trance": "synthwave", "disco": "synthwave",
@@ -21,9 +24,31 @@ GENRES: dict[str, str] = {
     "irish": "folk", "medieval": "folk", "tavern": "folk", "singer-songwriter": "folk",
     "jazz": "jazz", "swing": "jazz", "bebop": "jazz", "bossa": "jazz", "bossa nova": "jazz",
     "blues": "jazz",
-    "noir": "jazz", "lounge": "jazz", "ragtime": "jazz",
+    "noir": "jazz", "lounge": "jazz", "ragtime": "jazz", "funk": "jazz", "soul": "jazz",
+    "rock": "synthwave", "metal": "synthwave", "pop": "synthwave", "vaporwave": "synthwave",
+    "dubstep": "synthwave", "phonk": "synthwave", "drum and bass": "synthwave", "trap": "lofi",
+    "string quartet": "neoclassical",
 }  # fmt: skip
-"""Word or phrase -> preset."""
+"""Word or phrase -> preset: the nearest there is."""
+
+SCENES: dict[str, str] = {
+    "boss battle": "cinematic", "boss fight": "cinematic", "boss": "cinematic", "battle": "cinematic",
+    "fight": "cinematic", "action": "cinematic", "fantasy": "cinematic", "rpg": "cinematic",
+    "horror": "ambient", "dungeon": "ambient", "sci-fi": "ambient", "party": "synthwave",
+    "hype": "synthwave", "beats": "lofi",
+}  # fmt: skip
+"""What the music is for -> preset: votes half as much as a genre."""
+
+IMPLIED: dict[str, tuple[str, ...]] = {
+    "rock": ("driving", "drums"), "metal": ("aggressive", "very fast", "drums"), "funk": ("drums",),
+    "vaporwave": ("slow", "dreamy"), "dubstep": ("dark", "drums"), "phonk": ("dark", "drums"),
+    "drum and bass": ("very fast", "drums"), "string quartet": ("violin", "strings", "cello"),
+    "boss battle": ("fast", "drums"), "boss fight": ("fast", "drums"), "boss": ("fast", "drums"),
+    "battle": ("fast", "drums"), "fight": ("fast", "drums"), "action": ("fast", "drums"),
+    "fantasy": ("magical",), "horror": ("ominous",), "dungeon": ("dark",), "sci-fi": ("cold",),
+    "party": ("upbeat",), "hype": ("energetic",),
+}  # fmt: skip
+"""What a genre or scene brings along where nothing else is said."""
 
 INSTRUMENTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "piano": ("felt_piano", ("lead", "chords")), "felt piano": ("felt_piano", ("lead", "chords")),
@@ -33,6 +58,7 @@ INSTRUMENTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "nylon guitar": ("nylon_guitar", ("chords",)), "steel guitar": ("steel_guitar", ("chords",)),
     "harp": ("harp", ("chords",)), "pizzicato": ("pizzicato", ("chords",)),
     "plucks": ("synth_pluck", ("chords",)),
+    "electric guitar": ("steel_guitar", ("chords",)), "ukulele": ("nylon_guitar", ("chords",)),
     "banjo": ("steel_guitar", ("chords",)), "lute": ("nylon_guitar", ("chords",)),
     "bells": ("glass_bell", ("lead",)), "bell": ("glass_bell", ("lead",)),
     "music box": ("music_box", ("lead",)),
@@ -41,7 +67,7 @@ INSTRUMENTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "vibraphone": ("vibes", ("lead",)), "vibes": ("vibes", ("lead",)), "xylophone": ("marimba", ("lead",)),
     "glockenspiel": ("music_box", ("lead",)),
     "strings": ("strings", ("chords",)), "string": ("strings", ("chords",)),
-    "string quartet": ("strings", ("chords",)), "orchestra": ("strings", ("chords",)),
+    "orchestra": ("strings", ("chords",)),
     "violin": ("violin", ("lead",)), "fiddle": ("violin", ("lead",)), "viola": ("cello", ("lead",)),
     "cello": ("cello", ("bass",)), "choir": ("choir", ("chords",)), "voices": ("choir", ("chords",)),
     "vocals": ("choir", ("lead",)), "horn": ("horn", ("lead",)), "horns": ("horn", ("lead",)),
@@ -61,6 +87,25 @@ INSTRUMENTS: dict[str, tuple[str, tuple[str, ...]]] = {
 }  # fmt: skip
 """Word or phrase -> (patch, which parts it takes)."""
 
+KIN: dict[str, tuple[str, ...]] = {
+    "piano": ("felt_piano", "grand_piano", "e_piano"),
+    "keys": ("felt_piano", "grand_piano", "e_piano", "organ"),
+    "guitar": ("nylon_guitar", "steel_guitar"),
+    "bass": ("upright_bass", "round_bass", "synth_bass", "sub_bass", "triangle_bass"),
+    "strings": ("strings", "low_strings", "violin", "cello", "pizzicato"),
+    "string": ("strings", "low_strings", "violin", "cello", "pizzicato"),
+    "orchestra": ("strings", "low_strings", "violin", "cello", "pizzicato", "horn"),
+    "bells": ("glass_bell", "music_box"), "bell": ("glass_bell", "music_box"),
+    "pad": ("warm_pad", "air_pad", "saw_pad"), "pads": ("warm_pad", "air_pad", "saw_pad"),
+    **dict.fromkeys(
+        ("synth", "synths", "synthesizer", "synthesizers"),
+        ("saw_lead", "soft_lead", "saw_pad", "warm_pad", "air_pad", "synth_pluck", "synth_bass", "sub_bass"),
+    ),
+    "pulse wave": ("pulse_lead", "pulse_soft", "pulse_pluck"),
+    "square wave": ("pulse_lead", "pulse_soft", "pulse_pluck"), "plucks": ("synth_pluck", "pulse_pluck"),
+}  # fmt: skip
+"""What "no ..." bans, where that is more than the patch the word asks for."""
+
 INSTRUMENT_HOMES: dict[str, str] = {
     "felt_piano": "neoclassical", "grand_piano": "jazz", "e_piano": "lofi", "nylon_guitar": "folk",
     "steel_guitar": "folk", "harp": "neoclassical", "pizzicato": "cinematic", "synth_pluck": "synthwave",
@@ -74,12 +119,40 @@ INSTRUMENT_HOMES: dict[str, str] = {
 """Patch -> the preset it suggests when no genre is named."""
 
 GROOVES: dict[str, str] = {
-    "drums": "", "drum": "", "beat": "", "percussion": "", "drum machine": "synthwave", "taiko": "taiko",
-    "brushes": "jazz", "shaker": "folk", "boom bap": "lofi",
+    "drums": "", "drum": "", "beat": "", "beats": "", "percussion": "", "drum machine": "synthwave",
+    "taiko": "taiko", "brushes": "jazz", "shaker": "folk", "boom bap": "lofi", "drumless": "none",
+    "beatless": "none",
 }  # fmt: skip
 """Word -> drum family; empty means the preset's own, or a soft one."""
 
-NEGATIONS = ("no", "without", "minus")
+NEGATIONS = frozenset(
+    {
+        "no", "without", "minus", "not", "never", "zero", "don't", "dont", "do not", "neither", "nor", "w/o",
+        "isn't", "doesn't", "shouldn't", "avoid", "remove", "mute", "turn off", "instead of", "rather than",
+    }
+)  # fmt: skip
+"""What turns the phrase behind it into its opposite."""
+
+LOOSE_NEGATIONS = frozenset({"not", "never"})
+"""Those of an adjective: in "not dark piano" the piano stays."""
+
+NEGATED_AFTER = frozenset({"off", "free", "muted"})
+"""What does so behind the phrase: "drums off"."""
+
+REDUCTIONS = frozenset({"less", "fewer"})
+
+NEGATION_FILLERS = frozenset(
+    {
+        "any", "more", "too", "use", "using", "add", "have", "need", "so", "much", "many", "be", "include",
+        "all", "really", "actually",
+    }
+)  # fmt: skip
+"""Passed over behind a negation, as `FILLERS` are."""
+
+ADJECTIVES = frozenset(
+    {"loud", "heavy", "annoying", "big", "hard", "harsh", "strong", "live", "real", "electric"}
+)
+"""May stand between "no" and an instrument: "no heavy drums" is no drums."""
 
 ATMOSPHERES: dict[str, tuple[float, float, float]] = {
     "dark": (0.65, 1.15, 1.0), "gloomy": (0.65, 1.2, 1.0), "moody": (0.8, 1.1, 1.0),
@@ -125,13 +198,41 @@ PACES: dict[str, float] = {
 
 METERS: dict[str, int] = {"waltz": 36, "3/4": 36, "three four": 36, "4/4": 48, "four four": 48}
 
+ALIASES: dict[str, str] = {
+    "klavier": "piano", "schlagzeug": "drums", "trommeln": "drums", "geige": "violin", "gitarre": "guitar",
+    "flote": "flute", "streicher": "strings", "orgel": "organ", "ohne": "without", "kein": "no",
+    "keine": "no", "keinen": "no", "nicht": "not", "langsam": "slow", "langsame": "slow", "schnell": "fast",
+    "schnelle": "fast", "ruhig": "calm", "ruhige": "calm", "traurig": "sad", "traurige": "sad",
+    "frohlich": "happy", "dunkel": "dark", "sehr": "very", "oder": "or", "und": "and", "mit": "with",
+    "ein": "a", "eine": "a", "der": "the", "das": "the", "musik": "music",
+    "guitarra": "guitar", "bateria": "drums", "cuerdas": "strings", "flauta": "flute", "sin": "without",
+    "rapido": "fast", "rapida": "fast", "lenta": "slow", "triste": "sad", "tranquilo": "calm",
+    "tranquila": "calm", "alegre": "happy", "oscuro": "dark", "oscura": "dark", "muy": "very", "o": "or",
+    "y": "and", "con": "with", "un": "a", "una": "a", "el": "the", "la": "the", "musica": "music",
+    "&": "and", "dnb": "drum and bass", "d'n'b": "drum and bass", "drum'n'bass": "drum and bass",
+    "d&b": "drum and bass", "drum&bass": "drum and bass", "r&b": "soul",
+    "d and b": "drum and bass", "drum n bass": "drum and bass",
+    "chip tune": "chiptune", "chip tunes": "chiptune", "chiptunes": "chiptune", "sci fi": "sci-fi",
+    "scifi": "sci-fi", "vapor wave": "vaporwave", "synth wave": "synthwave", "boss battles": "boss battle",
+}  # fmt: skip
+"""Other languages and spellings, accents folded -> the word or phrase of the other tables."""
+
+BEATING = (", no beat", " four on the floor")
+"""What the presets' `pacing` says of drums: untrue where drums were added or taken away."""
+
+DRUM_NAMES: dict[str, str] = {
+    "lofi": "dusty drums", "synthwave": "drum machine", "taiko": "taiko drums", "chip": "noise drums",
+    "folk": "shaker", "jazz": "brushes", "soft": "soft drums",
+}  # fmt: skip
+"""Drum family -> how it is told."""
+
 FILLERS = frozenset(
     {
         "a", "an", "and", "the", "of", "for", "with", "in", "on", "at", "to", "by", "or", "but", "some",
         "like", "as", "is", "it", "my", "me", "i", "we", "us", "please", "music", "song", "tune", "piece",
         "track", "style", "sound", "sounds", "sounding", "make", "play", "want", "would", "give",
         "something", "very", "more", "less", "bit", "little", "background", "stream", "game", "games",
-        "that", "this", "from",
+        "that", "this", "from", "be", "do", "turn", "use", "any",
     }
 )  # fmt: skip
 """Words that neither mean something here nor deserve a report."""
