@@ -146,6 +146,6 @@ def file_source(address: str, clock: Clock) -> Companion:
                 await asyncio.to_thread(source.close)
 
     async def run(sessions: Sessions) -> None:
-        await accompany(sessions, DEFAULT_NAME, show)
+        await accompany(sessions, DEFAULT_NAME, "The picture of --source", show)
 
     return run

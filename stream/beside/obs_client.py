@@ -64,6 +64,9 @@ class ObsClient:
         try:
             async with asyncio.timeout(OPEN_TIMEOUT_S):
                 await self._identify(self._socket)
+        except TimeoutError as error:  # inside the block it is a cancellation
+            await self._socket.close()
+            raise ObsUnavailable("OBS does not finish connecting: start it again.") from error
         except BaseException:
             await self._socket.close()
             raise
@@ -92,8 +95,6 @@ class ObsClient:
             raise _closed(error) from error
         except BadObsMessage as error:
             raise ObsUnavailable(f"This is not OBS ({error}): check the address given with --obs.") from error
-        except TimeoutError as error:
-            raise ObsUnavailable("OBS does not finish connecting: start it again.") from error
         if op != Op.IDENTIFIED:
             raise ObsUnavailable("OBS and this service speak different versions: use OBS 28 or newer.")
 

@@ -231,6 +231,6 @@ def obs_feed(url: str, password: str, clock: Clock) -> Companion:
                 session.remark("obs", None)
 
     async def run(sessions: Sessions) -> None:
-        await accompany(sessions, DEFAULT_NAME, follow)
+        await accompany(sessions, DEFAULT_NAME, "Following OBS", follow)
 
     return run

@@ -121,7 +121,8 @@ def level_db(event: Json, names: frozenset[str]) -> float | None:
     OBS gives each channel's magnitude after its fader and mute. None when none of them is there.
     """
     loudest: float | None = None
-    for one in event.get("inputs", ()):
+    inputs = event.get("inputs")
+    for one in inputs if isinstance(inputs, list) else ():
         if isinstance(one, dict) and one.get("inputName") in names:
             channels = one.get("inputLevelsMul") or ()
             magnitudes = [float(c[0]) for c in channels if isinstance(c, list) and c and _is_number(c[0])]

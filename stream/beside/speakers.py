@@ -228,6 +228,6 @@ def speakers(module: SoundDevice, name: str) -> Companion:
             await asyncio.to_thread(player.close)
 
     async def run(sessions: Sessions) -> None:
-        await accompany(sessions, DEFAULT_NAME, play)
+        await accompany(sessions, DEFAULT_NAME, "The sound on this machine", play)
 
     return run

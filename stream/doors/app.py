@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -21,6 +22,7 @@ from stream.precedence import quick_handover
 from stream.recording.recorder import Provenance, nothing_known
 from stream.sensing.mood import WindowFactory
 from stream.sensing.readers import SensingPool, SensorFactory
+from stream.session.companions import lasting
 from stream.session.services import Services
 from stream.session.sessions import Companion, Sessions
 from stream.settings import Settings
@@ -79,7 +81,10 @@ def create_app(
                 async with Sessions(services) as sessions:
                     app.state.sessions = sessions
                     async with asyncio.TaskGroup() as tasks:
-                        running = [tasks.create_task(companion(sessions)) for companion in companions]
+                        running = [
+                            tasks.create_task(lasting("A companion", partial(companion, sessions)))
+                            for companion in companions
+                        ]
                         running.append(tasks.create_task(metrics.watch_loop()))
                         if settings.govern:
                             running.append(tasks.create_task(sessions.admission.govern(sessions)))

@@ -108,4 +108,4 @@ class Sessions:
 
 Companion = Callable[[Sessions], Coroutine[None, None, None]]
 """Something of our own beside the peers: a picture from a file, from OBS, sound on this machine. It runs
-until it is cancelled, and looks after its own failures."""
+until it is cancelled; when it raises, it is run again."""

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from av import VideoFrame
+from websockets.asyncio.server import ServerConnection, serve
 
 from stream.beside import obs_client
 from stream.beside.obs_feed import FASTEST_S, SLOWEST_S, ObsFeed, ScreenshotPace, decoded
@@ -249,5 +250,24 @@ def test_an_obs_that_lets_us_in_and_never_answers_stays_trouble(monkeypatch: pyt
             script.mute.clear()
             await connected(script, stage)
             assert feed.trouble == ""
+
+    asyncio.run(scenario())
+
+
+def test_a_server_that_takes_the_connection_and_says_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(obs_client, "OPEN_TIMEOUT_S", 0.2)
+    taken = 0
+
+    async def silent(socket: ServerConnection) -> None:
+        nonlocal taken
+        taken += 1
+        await socket.wait_closed()
+
+    async def scenario() -> None:
+        async with serve(silent, "127.0.0.1", 0) as server:
+            url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+            async with following(url) as (feed, _):
+                await until(lambda: taken >= 2)
+                assert "does not finish connecting" in feed.trouble
 
     asyncio.run(scenario())

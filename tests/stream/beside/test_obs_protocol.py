@@ -78,3 +78,5 @@ def test_the_loudest_microphone_counts() -> None:
     assert level_db(event, frozenset({"Gone"})) is None
     odd = {"inputs": [{"inputName": "Mic", "inputLevelsMul": [["x"], 3]}]}
     assert level_db(odd, frozenset({"Mic"})) == -120.0
+    for inputs in (None, 3, "Mic"):
+        assert level_db({"inputs": inputs}, frozenset({"Mic"})) is None
