@@ -97,12 +97,15 @@ class SessionPeers:
 
     @property
     def video_state(self) -> str:
-        """none, live or gone."""
+        """none, live or gone. What we leave out was sent all the same; what cannot be decoded was not."""
         now_s, last_s = self._time_s(), self._slot.last_t_s
+        silent_s = None if last_s is None else now_s - last_s
+        if silent_s is not None and self.backlog is not None:
+            silent_s = min(silent_s, self.backlog.passed_over_for_s)
         return video_state(
             self._publisher is not None or self._own_pictures > 0,
             self._publisher_lost,
-            None if last_s is None else now_s - last_s,
+            silent_s,
             now_s - self._publisher_since_s,
             Patience(self._settings.connect_timeout_s, self._settings.video_gone_s),
         )

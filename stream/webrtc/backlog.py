@@ -78,10 +78,17 @@ class EncodedFrames:
         self.dropped = 0
         """Frames never decoded because the decoder was behind; not those left out on purpose."""
         self.left_out = 0
+        self._passed_over_s = float("-inf")
         self._taken_s: float | None = None
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    @property
+    def passed_over_for_s(self) -> float:
+        """Seconds since a picture came that was not given to the decoder; infinite before the first. Whoever
+        sent it has not fallen silent, though no picture is seen."""
+        return self._clock() - self._passed_over_s
 
     @property
     def pictures(self) -> Pictures:
@@ -145,6 +152,7 @@ class EncodedFrames:
                 self._lose()
         if self._until_key and not key:
             self.dropped += 1
+            self._passed_over_s = now_s
             self._ask_after_loss(now_s)
             return
         if self._pictures != Pictures.ALL and not key:
@@ -152,6 +160,7 @@ class EncodedFrames:
                 self._ask()
             if self._skips(now_s):
                 self.left_out += 1
+                self._passed_over_s = now_s
                 return
         if encoded.frame.after_loss and not key:
             self._damaged = True
