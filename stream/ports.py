@@ -116,6 +116,15 @@ class TellsNotes(Protocol):
         ...
 
 
+@runtime_checkable
+class Closes(Protocol):
+    """What a composer may be beside: one with threads or connections that would outlast its last block."""
+
+    def close(self) -> None:
+        """End them. Nothing is asked of the composer afterwards."""
+        ...
+
+
 class NoteFile(Protocol):
     """Where a recording's notes go. Every method may raise OSError."""
 

@@ -42,7 +42,7 @@ from stream.composing.messages import (
     Report,
     Snapshot,
 )
-from stream.ports import CHANNELS, Composer, ComposerFactory, TellsNotes
+from stream.ports import CHANNELS, Closes, Composer, ComposerFactory, TellsNotes
 from stream.precedence import put_music_first
 
 log = logging.getLogger(__name__)
@@ -259,6 +259,7 @@ def run(pipe: Connection, factory: ComposerFactory) -> None:
     commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
     threading.Thread(target=_read_commands, args=(pipe, commands), daemon=True).start()
     reporter = Reporter(pipe)
+    composer: Composer | None = None
     performance: _Performance | None = None
     try:
         composer = factory()
@@ -286,3 +287,6 @@ def run(pipe: Connection, factory: ComposerFactory) -> None:
     finally:
         if performance is not None:
             performance.close()
+        # The interpreter waits for what a composer's threads still have to do, which may be seconds of work.
+        if isinstance(composer, Closes):
+            composer.close()

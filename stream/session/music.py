@@ -73,10 +73,11 @@ class Music:
 
     def stop(self) -> None:
         """End the process and the threads. Blocks: not for the loop."""
-        if self._host is not None:
-            self._host.close()
+        # In this order: whoever still listened while the process ends would hear a gap, and it would count.
         if self.egress is not None:
             self.egress.close()
+        if self._host is not None:
+            self._host.close()
 
     def free(self) -> None:
         """Give back the shared memory, when everything that reads it has ended."""

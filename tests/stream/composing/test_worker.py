@@ -11,7 +11,7 @@ import pytest
 
 from stream.composing import worker
 from stream.composing.link import ComposerLink
-from stream.composing.messages import Begin, Rendered
+from stream.composing.messages import Begin, Close, Leave, Rendered
 from stream.composing.worker import RENDERS_TOLD, Reporter
 from stream.ports import Block
 from tests.stream.scripted import SineComposer
@@ -59,6 +59,52 @@ def test_a_state_that_was_restored_is_not_kept(monkeypatch: pytest.MonkeyPatch) 
         with pytest.raises(SystemExit):
             worker.run(there, CountingComposer)
         assert CountingComposer.holders == 0
+    finally:
+        link.close()
+        here.close()
+
+
+class ThreadedComposer(SineComposer):
+    """One with threads of its own, which it ends when it is closed."""
+
+    closed = 0
+
+    def close(self) -> None:
+        ThreadedComposer.closed += 1
+
+
+class RaisingComposer(ThreadedComposer):
+    def render(self, n_samples: int) -> Block:
+        raise RuntimeError("that is all")
+
+
+@pytest.mark.parametrize(
+    ("begins", "last"), [(True, Close()), (True, Leave()), (False, Close()), (False, Leave()), (True, None)]
+)
+def test_a_composer_is_closed_whatever_ends_it(
+    monkeypatch: pytest.MonkeyPatch, begins: bool, last: Close | Leave | None
+) -> None:
+    """Its process would wait for its threads."""
+    link = ComposerLink.create(48_000)
+    here, there = Pipe()
+
+    def read_commands(pipe: object, commands: queue.SimpleQueue[object]) -> None:
+        if begins:
+            commands.put(Begin(link.name, 48_000, "any", 1, None, 0, float("inf"), 48_000))
+        if last is not None:
+            commands.put(last)
+
+    monkeypatch.setattr(worker, "_read_commands", read_commands)
+    monkeypatch.setattr(worker, "put_music_first", lambda: None)
+    monkeypatch.setattr(signal, "signal", lambda *args: None)
+    ThreadedComposer.closed = 0
+    try:
+        if last is None:
+            with pytest.raises(SystemExit):
+                worker.run(there, RaisingComposer)
+        else:
+            worker.run(there, ThreadedComposer)
+        assert ThreadedComposer.closed == 1
     finally:
         link.close()
         here.close()

@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, ClassVar
 
 from stream.composing import worker
 from stream.composing.link import ComposerLink
 from stream.composing.losses import ComposerStatus
 from stream.composing.messages import Accent, AppliedAccent, AppliedSteer, Begin, Prime
+from stream.composing.offer import Ensemble
 from stream.latest_frame import LatestFrame
 from stream.number_log import NumberLog
 from stream.ports import Reading
+from stream.session.services import Services
+from stream.session.sessions import Sessions
+from stream.settings import Settings
 from stream.sound.egress import FADE_OUT_S, Egress
+from tests.stream import scripted
 from tests.stream.scripted import BrightnessSensor, SineComposer
 
 
@@ -176,3 +181,19 @@ class InlineSensing:
             arrival = slot.take()
             if arrival is not None and not self.raising:
                 on_reading(sensor.read(arrival.frame, arrival.t_s))
+
+
+@contextlib.asynccontextmanager
+async def registry() -> AsyncIterator[Sessions]:
+    """Sessions on the running loop's clock. Put the stand-ins above in place before anything plays there."""
+    services = Services(
+        Settings(default_anchor=scripted.PRESETS[0]),
+        asyncio.get_running_loop().time,
+        InlineSensing(),  # type: ignore[arg-type]
+        Ensemble(scripted.offers(), Settings(warm_composers=0)),
+        scripted.WINDOWS,
+        scripted.PRESETS,
+        b"",
+    )
+    async with Sessions(services) as sessions:
+        yield sessions

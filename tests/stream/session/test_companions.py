@@ -4,39 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from itertools import pairwise
 
 import pytest
 
-from stream.composing.offer import Ensemble
 from stream.doors.app import create_app
 from stream.session import companions
 from stream.session.companions import BACKOFF_S, LASTING_S, TOLD_S, accompany, lasting
-from stream.session.services import Services
 from stream.session.session import Session
 from stream.session.sessions import Sessions
 from stream.settings import Settings
 from tests import virtual_time
 from tests.stream import scripted
-from tests.stream.session.inline import InlineSensing
-
-
-@asynccontextmanager
-async def registry() -> AsyncIterator[Sessions]:
-    """Sessions in virtual time, without a composer: nobody plays here."""
-    services = Services(
-        Settings(default_anchor=scripted.PRESETS[0]),
-        asyncio.get_running_loop().time,
-        InlineSensing(),  # type: ignore[arg-type]
-        Ensemble(scripted.offers(), Settings(warm_composers=0)),
-        scripted.WINDOWS,
-        scripted.PRESETS,
-        b"",
-    )
-    async with Sessions(services) as sessions:
-        yield sessions
+from tests.stream.session.inline import registry
 
 
 def test_what_fails_is_told_and_tried_again_in_the_same_session(caplog: pytest.LogCaptureFixture) -> None:
