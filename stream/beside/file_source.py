@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 OPEN_TIMEOUT_S, READ_TIMEOUT_S = 10.0, 10.0
 LATE_S, LEAP_S = 0.5, 10.0
 FRAME_S = 0.04
+STILL_S = 0.5
+"""How often what holds a single picture is opened: the picture may have changed."""
 BACKOFF_S = (0.5, 1.0, 2.0, 5.0)
 CLOSE_WAIT_S = 1.0
 
@@ -111,7 +113,7 @@ class FileSource:
 
     def _play_once(self) -> int:
         """Show it from its beginning to its end; how many pictures that were. Raises OSError, FFmpegError."""
-        pace, shown = Pace(), 0
+        pace, shown, end_s = Pace(), 0, None
         with av.open(self._address, "r", timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S)) as container:
             if not container.streams.video:
                 return 0
@@ -124,7 +126,18 @@ class FileSource:
                 self._put(frame)
                 self.trouble = ""
                 shown += 1
+                end_s = _end_s(frame)
+        if shown:
+            # The last picture has its time too, or what holds one picture would be opened without a pause.
+            self._stop.wait(STILL_S if shown == 1 else max(0.0, pace.wait_s(end_s, self._clock())))
         return shown
+
+
+def _end_s(frame: VideoFrame) -> float | None:
+    """When what follows the frame is due, in the file's time; None when the file does not say."""
+    if frame.time is None or not frame.duration or frame.time_base is None:
+        return None
+    return frame.time + float(frame.duration * frame.time_base)
 
 
 def _words(error: Exception) -> str:

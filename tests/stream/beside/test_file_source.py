@@ -13,7 +13,7 @@ from av import VideoFrame
 
 from stream.beside import file_source
 from stream.beside.clips import ClipError, sample_clips
-from stream.beside.file_source import FRAME_S, FileSource, Pace, check
+from stream.beside.file_source import FRAME_S, STILL_S, FileSource, Pace, check
 
 
 def write_clip(path: Path, frames: int, fps: int = 50) -> None:
@@ -69,6 +69,53 @@ def test_a_clip_is_shown_again_and_again_at_its_own_speed(tmp_path: Path) -> Non
     # Four steps of 20 ms in each turn of the clip: never faster.
     assert shown[4][0] - shown[0][0] > 0.07
     assert source.trouble == ""
+
+
+class VirtualStop(threading.Event):
+    """Time passes in its waits only, until it is set at `end_s`."""
+
+    def __init__(self, end_s: float) -> None:
+        super().__init__()
+        self.now_s, self._end_s = 100.0, 100.0 + end_s
+
+    def clock(self) -> float:
+        return self.now_s
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.now_s += timeout
+        if self.now_s >= self._end_s:
+            self.set()
+        return self.is_set()
+
+
+def shown_at(path: Path, seconds: float) -> list[float]:
+    """When pictures of `path` are shown, from the first on."""
+    stop = VirtualStop(seconds)
+    shown: list[float] = []
+
+    def put(frame: VideoFrame) -> None:
+        shown.append(stop.now_s)
+        if len(shown) > 10_000:
+            stop.set()  # it does not let time pass
+
+    source = FileSource(str(path), put, stop.clock)
+    source._stop = stop
+    source._run()
+    assert source.trouble == ""
+    return [t_s - shown[0] for t_s in shown]
+
+
+def test_a_still_picture_is_opened_twice_a_second_only(tmp_path: Path) -> None:
+    path = tmp_path / "still.mp4"
+    write_clip(path, 1)
+    assert shown_at(path, 3.0) == pytest.approx([STILL_S * n for n in range(6)])
+
+
+def test_the_last_picture_of_a_clip_has_its_time(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    write_clip(path, 5)
+    assert shown_at(path, 0.99) == pytest.approx([0.02 * n for n in range(50)])
 
 
 def test_a_real_clip_passes_the_check() -> None:
