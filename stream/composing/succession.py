@@ -46,6 +46,7 @@ class Succession:
         any composer, and the user can choose again. Raises OSError and RuntimeError as the pool does.
         """
         if not self.changing:
+            self.close()  # somebody was to follow, and is not wanted any more
             return False
         terms = self._wanted
         if self._next is None or self._next_terms is not terms:

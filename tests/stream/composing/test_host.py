@@ -317,6 +317,19 @@ def test_whoever_was_not_wanted_in_the_end_never_plays(stage: Any) -> None:
     assert third.hears().anchor == "choir"
 
 
+def test_whoever_is_wanted_back_plays_on_and_nobody_waits_beside(stage: Any) -> None:
+    host, pool, _ = stage
+    first = pool.nth(1)
+    begun(first)
+    eventually(lambda: host.status.state == "playing")
+    others = Pool()
+    host.change(Terms(others, WAIT_S, WAIT_S, 960), "brass")  # type: ignore[arg-type]
+    second = others.nth(1)
+    host.change(host._succession.present, "slow piano")
+    assert second.ended.wait(WAIT_S)
+    assert not first.ended.is_set() and len(pool.workers) == len(others.workers) == 1
+
+
 def test_another_composer_takes_over_from_one_that_was_given_up(stage: Any) -> None:
     host, pool, _ = stage
     for number in range(1, 6):
