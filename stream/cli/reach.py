@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 if TYPE_CHECKING:
     from stream.access import Access
@@ -94,7 +95,7 @@ def print_addresses(base: str, settings: Settings) -> None:
     out = Console(soft_wrap=True)
 
     def line(name: str, value: str) -> None:
-        out.print(f"{name:<19}[bold]{value}[/]", highlight=False)
+        out.print(f"{name:<19}[bold]{escape(value)}[/]", highlight=False)
 
     # The studio page does everything: nothing less than the full token opens all of it.
     line("Studio page", base + "/" + _fragment(access.full or access.token_for(Right.CONTROL)))

@@ -86,6 +86,14 @@ def test_addresses_are_printed_with_the_least_token_each_needs(capsys: pytest.Ca
     assert "unencrypted" in printed
 
 
+@pytest.mark.parametrize("host", ["[fd12:3456::7]", "[2001:db8::1]"])
+def test_an_ipv6_address_is_printed_whole(capsys: pytest.CaptureFixture[str], host: str) -> None:
+    print_addresses(f"http://{host}:8080", reach())
+    printed = capsys.readouterr().out
+    for path in ("/", "/source", "/audio/live.ogg", "/whip"):
+        assert f" http://{host}:8080{path}\n" in printed
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
