@@ -88,7 +88,9 @@ def _cell(value: float | None) -> str:
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Whole or not at all: a reader never sees half a file. Raises OSError."""
     draft = path.with_suffix(".draft")
-    draft.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    # Half of a surrogate pair, which JSON from a page may hold, is written as JSON's own escape.
+    draft.write_text(text, encoding="utf-8", errors="backslashreplace")
     os.replace(draft, path)
 
 

@@ -37,6 +37,8 @@ MAX_NOTES_WAITING = 1000
 WRITE_EVERY_S = 0.1
 MAX_GAP_S = 10.0
 """What is missing for longer (the machine slept) is not written as silence."""
+MAX_IN_A_SECOND = 9
+"""Recordings of one session that may begin in the same second: their folders are numbered."""
 PLOT_TIMEOUT_S = 120.0
 _VERSIONS_OF = ("narrascore-live", "aiortc", "av", "numpy", "torch", "signalflow")
 _STATEMENT = (
@@ -133,6 +135,13 @@ class Recorder:
                 "--record, then start it again. The music plays on."
             )
             log.warning("session %s: %s", self._name, self.trouble)
+        except Exception as error:
+            # Whatever it is, the user must not go on believing that this is recorded.
+            self.trouble = (
+                f"The recording has stopped ({type(error).__name__}; the log says more): start it again. "
+                "The music plays on."
+            )
+            log.exception("session %s: the recording failed", self._name)
         else:
             log.info("session %s: recorded %.0f s", self._name, self.seconds)
             self._finished.set()
@@ -145,8 +154,6 @@ class Recorder:
 
     def _record(self) -> Path:
         began = self._now()
-        self.place = f"{self._name}-{began:%Y%m%d-%H%M%S}"
-        folder = self._parent / self.place
         look = self._look()
         story: dict[str, Any] = {
             "statement": _STATEMENT,
@@ -159,7 +166,10 @@ class Recorder:
             "program": _versions(),
             **self._provenance(),
         }
-        with RecordingFiles(folder) as files, NoteBook(folder, self._name, self._open_notes) as book:
+        with (
+            self._new_files(f"{self._name}-{began:%Y%m%d-%H%M%S}") as files,
+            NoteBook(files.folder, self._name, self._open_notes) as book,
+        ):
             files.write_provenance(story)
             cuts = look.cuts
             while not self._stop.wait(WRITE_EVERY_S) or self._waiting:
@@ -177,7 +187,20 @@ class Recorder:
         story["seconds"] = round(self.seconds, 2)
         story["missing_seconds"] = round(self._dropped_samples / SAMPLE_RATE_HZ, 2)
         files.write_provenance(story)
-        return folder
+        return files.folder
+
+    def _new_files(self, place: str) -> RecordingFiles:
+        """In a new folder of that name; with a number, where a recording began this very second."""
+        self._parent.mkdir(parents=True, exist_ok=True)
+        self.place, number = place, 1
+        while True:
+            try:
+                return RecordingFiles(self._parent / self.place)
+            except FileExistsError:
+                number += 1
+                if number > MAX_IN_A_SECOND:
+                    raise
+                self.place = f"{place}-{number}"
 
     def _write_music(self, files: RecordingFiles) -> None:
         """Everything that waits, in one piece; what never came in between is silence."""

@@ -215,6 +215,59 @@ def test_a_disk_that_fails_is_told_and_ends_only_the_recording(
         assert len(decoded(tmp_path / "all" / recording.place / "music.flac")) == 30 * 960
 
 
+def test_recordings_that_begin_in_the_same_second_have_folders_of_their_own(
+    tmp_path: Path, scene: Scene
+) -> None:
+    places = []
+    for n in range(3):
+        recorder = Recorder(tmp_path / "all", "live", scene.look, dict, None, lambda: NOON)
+        recorder.start()
+        recorder.tap(block(n))
+        written(recorder, 0.02)
+        recorder.stop()
+        recorder.join()
+        assert recorder.trouble == ""
+        places.append(recorder.place)
+    assert places == [f"live-20261123-120000{number}" for number in ("", "-2", "-3")]
+    for place in places:
+        assert len(decoded(tmp_path / "all" / place / "music.flac")) == 960
+
+
+def test_folders_that_are_all_taken_end_it(tmp_path: Path, recording: Recorder) -> None:
+    for number in ("", *(f"-{n}" for n in range(2, module.MAX_IN_A_SECOND + 1))):
+        (tmp_path / "all" / f"live-20261123-120000{number}").mkdir(parents=True)
+    recording.start()
+    recording.join()
+    assert not recording.on and "File exists" in recording.trouble
+
+
+def test_an_anchor_of_any_characters_is_recorded(tmp_path: Path, recording: Recorder, scene: Scene) -> None:
+    """Half of a surrogate pair is no text, but JSON can hold it."""
+    scene.settings = {"anchor": {"text": "sanfte Kl\u00e4nge \ud83d"}, "seed": 7}
+    recording.start()
+    recording.tap(block(0))
+    written(recording, 0.02)
+    recording.stop()
+    recording.join()
+    assert recording.trouble == ""
+    text = (tmp_path / "all" / recording.place / "provenance.json").read_text(encoding="utf-8")
+    assert json.loads(text)["settings"][0]["anchor"] == scene.settings["anchor"] and "Kl\u00e4nge" in text
+
+
+def test_whatever_ends_it_the_user_is_told(
+    recording: Recorder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def wrong(self: recording_files.AffectFile, row: recording_files.AffectRow) -> None:
+        raise ValueError("scripted")
+
+    monkeypatch.setattr(recording_files.AffectFile, "write", wrong)
+    recording.start()
+    recording.join()
+    assert not recording.on
+    assert "ValueError" in recording.trouble and "music plays on" in recording.trouble
+    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["scripted"]
+
+
 KILLED = """
 import sys, threading
 from pathlib import Path
