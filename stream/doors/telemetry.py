@@ -105,7 +105,9 @@ async def _report(outbox: _Outbox, session: Session, sessions: Sessions) -> None
         cuts = [t_s for number, t_s in session.mood.cuts.recent if number > told]
         told = session.mood.cuts.count
         report = messages.telemetry(session, cuts)
-        report["notice"] = sessions.refusals.latest(session.name) or report["notice"]
+        # Behind what else there is to say: anybody can be refused, and must not hide the rest by it.
+        words = (report["notice"], sessions.refusals.latest(session.name))
+        report["notice"] = " ".join(filter(None, words))
         outbox.post(report)
         await asyncio.sleep(1.0 / sessions.services.settings.telemetry_hz)
 

@@ -27,7 +27,7 @@ async def publish(request: Request) -> Response:
         peer, answer = await session.peers.add_publisher(offer, token)
     except Refused as refused:
         # OBS shows its user nothing of this: the studio page has to.
-        sessions.refusals.note(name, refused.detail)
+        sessions.note_refusal(name, refused.detail)
         raise
     sessions.refusals.forget(name)
     return created(request, "whip", session, peer, answer)

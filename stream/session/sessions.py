@@ -26,7 +26,7 @@ class Sessions:
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        self.refusals = Refusals(services.clock)
+        self.refusals = Refusals(services.clock, lambda name: name in self._sessions)
         self.admission = Admission(services.sensing, services.settings.readings_hz, services.clock)
         self._sessions: dict[str, Session] = {}
         self._tasks = asyncio.TaskGroup()
@@ -82,6 +82,11 @@ class Sessions:
         session = self._sessions[name] = Session(name, self.services)
         self._tasks.create_task(self._keep(session))
         return session
+
+    def note_refusal(self, name: str, detail: str) -> None:
+        """A publisher was refused, for the page of that session, if it can have one."""
+        if _NAME.fullmatch(name) is not None:
+            self.refusals.note(name, detail)
 
     def end_outlets(self) -> None:
         """Let go of listeners over HTTP and WebSocket: their requests would hold up the server's end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
@@ -11,10 +12,13 @@ import pytest
 from websockets.sync.client import connect
 
 from stream.access import Access
+from stream.doors import telemetry
 from stream.session.refusals import MAX_NAMES, SHOWN_S, Refusals
 from stream.settings import Settings
+from tests import virtual_time
 from tests.stream.offers import OBS_OFFER
 from tests.stream.served import Client, served
+from tests.stream.session.inline import registry
 
 TOKEN = "publisher-token-0001"
 SDP = {"Content-Type": "application/sdp", "Authorization": f"Bearer {TOKEN}"}
@@ -47,6 +51,47 @@ def test_names_that_somebody_makes_up_do_not_fill_the_memory() -> None:
         refusals.note(f"room{n}", "No.")
     kept = [n for n in range(10 * MAX_NAMES) if refusals.latest(f"room{n}")]
     assert kept == list(range(9 * MAX_NAMES, 10 * MAX_NAMES))
+
+
+def test_names_that_somebody_makes_up_push_no_session_out() -> None:
+    refusals = Refusals(time.monotonic, {"live", "game"}.__contains__)
+    refusals.note("live", "HEVC.")
+    for n in range(10 * MAX_NAMES):
+        refusals.note(f"room{n}", "No.")
+    assert refusals.latest("live").endswith("HEVC.")
+    assert sum(bool(refusals.latest(f"room{n}")) for n in range(10 * MAX_NAMES)) == MAX_NAMES - 1
+
+
+def test_a_refusal_hides_nothing_else_the_page_says() -> None:
+    """Whoever has no token is refused too."""
+
+    class Outbox:
+        def __init__(self) -> None:
+            self.notices: list[object] = []
+
+        def post(self, message: dict[str, object]) -> None:
+            self.notices.append(message["notice"])
+
+    async def scenario() -> list[object]:
+        outbox = Outbox()
+        async with registry() as sessions:
+            session = sessions.get_or_begin("live")
+            session.remark("recording", lambda: "The recording has stopped.")
+            sessions.note_refusal("live", "This needs a token.")
+            sessions.note_refusal("no/name", "This needs a token.")
+            assert sessions.refusals.latest("no/name") == ""
+            report = asyncio.create_task(telemetry._report(outbox, session, sessions))  # type: ignore[arg-type]
+            await asyncio.sleep(0.25)
+            session.remark("recording", None)
+            await asyncio.sleep(0.25)
+            report.cancel()
+        return outbox.notices
+
+    refused = "A publisher was refused. This needs a token."
+    assert list(dict.fromkeys(virtual_time.run(scenario()))) == [
+        f"The recording has stopped. {refused}",
+        refused,
+    ]
 
 
 def offer_with(codec: str) -> str:
