@@ -114,14 +114,21 @@ class Session:
                 control = tasks.create_task(self.control.run())
                 await self._closing.wait()
                 await self.music.fade_out()
-                self.attendance.end_outlets()
                 control.cancel()
         finally:
             stop_sensing()
             self._closing.set()
-            await self.peers.close()
+            self.attendance.end_outlets()
+            try:
+                await self.peers.close()
+            finally:
+                await self._end()
+
+    async def _end(self) -> None:
+        try:
             # Threads and a process to be joined: not on the loop, and not to be interrupted half-way.
             await asyncio.shield(asyncio.to_thread(self._free))
+        finally:
             self._closed.set()
             log.info("session %s: ended after %.0f s", self.name, self.time_s())
 
@@ -131,9 +138,11 @@ class Session:
         await self._closed.wait()
 
     def _free(self) -> None:
-        self.music.stop()
-        self.recordings.finish()
-        self.music.free()
+        # From the last to the first, each of them whatever another raises.
+        with contextlib.ExitStack() as steps:
+            steps.callback(self.music.free)
+            steps.callback(self.recordings.finish)
+            steps.callback(self.music.stop)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         if self._tasks is None or self.closing:
