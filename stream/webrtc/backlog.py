@@ -28,6 +28,8 @@ MAX_ENCODED: Final = {"video": 30, "audio": 50}
 MAX_DECODED: Final = {"video": 4, "audio": 50}
 KEY_PATIENCE_S = 6.0
 """A sender that never sends one (periodic intra refresh) is decoded again after this long, damage and all."""
+HANGS_S = 6.0
+"""A decoder that has been at one picture for so long will not come back."""
 
 _IDR = 5
 _PICTURES = ("VP8", "H264")
@@ -87,8 +89,11 @@ class EncodedFrames:
     @property
     def passed_over_for_s(self) -> float:
         """Seconds since a picture came that was not given to the decoder; infinite before the first. Whoever
-        sent it has not fallen silent, though no picture is seen."""
-        return self._clock() - self._passed_over_s
+        sent it has not fallen silent, though no picture is seen. Infinite, too, while the decoder hangs."""
+        now_s, taken_s = self._clock(), self._taken_s
+        if taken_s is not None and now_s - taken_s > HANGS_S:
+            return float("inf")
+        return now_s - self._passed_over_s
 
     @property
     def pictures(self) -> Pictures:
@@ -196,6 +201,7 @@ class EncodedFrames:
             if self._taken_s is not None:
                 # The decoder thread is back for more: until now it decoded what it took last.
                 DECODE_S.observe(self._clock() - self._taken_s)
+                self._taken_s = None
             while not self._waiting:
                 self._changed.wait()
             item = self._waiting.popleft()

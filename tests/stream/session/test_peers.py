@@ -11,7 +11,7 @@ from av import VideoFrame
 from stream.latest_frame import LatestFrame
 from stream.session.peers import SessionPeers
 from stream.settings import Settings
-from stream.webrtc.backlog import KEY_PATIENCE_S, EncodedFrames
+from stream.webrtc.backlog import HANGS_S, KEY_PATIENCE_S, EncodedFrames
 from stream.webrtc.key_frames import Pictures
 from stream.webrtc.loss import Assembled
 from stream.webrtc.peer import token_digest
@@ -29,7 +29,7 @@ class Stage:
     def __init__(self) -> None:
         self.now_s = 0.0
         self.sent = 0
-        self.decodes = True
+        self.decodes, self.hangs = True, False
         self.slot = LatestFrame()
         self.frames = EncodedFrames(5, lambda: None, lambda: self.now_s)
         ignore: Any = lambda *args: None  # noqa: E731
@@ -55,8 +55,12 @@ class Stage:
             self.sent += 1
 
     def decode(self) -> None:
-        while len(self.frames):
+        """What the decoder's thread does, which is back for more at once unless it hangs."""
+        while len(self.frames) and self.frames._taken_s is None:
             self.frames.get()
+            if self.hangs:
+                return
+            self.frames._taken_s = None
             if self.decodes:
                 self.slot.put(PICTURE, self.now_s)
 
@@ -105,3 +109,10 @@ def test_what_nobody_can_decode_does_not_hold_the_session() -> None:
     stage.states(1.0)
     stage.decodes = False
     assert stage.states(Settings().video_gone_s + 0.5)[-1] == "gone" and stage.replaceable()
+
+
+def test_a_decoder_that_hangs_does_not_hold_the_session() -> None:
+    stage = Stage()
+    stage.states(1.0)
+    stage.hangs = True  # at one picture; those that come are dropped
+    assert stage.states(HANGS_S + 0.5)[-1] == "gone" and stage.replaceable()
