@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -80,14 +80,14 @@ def create_app(
             with quick_handover():
                 async with Sessions(services) as sessions:
                     app.state.sessions = sessions
+                    beside: list[tuple[str, Callable[[], Awaitable[None]]]] = [
+                        ("A companion", partial(companion, sessions)) for companion in companions
+                    ]
+                    beside.append(("Watching the event loop", metrics.watch_loop))
+                    if settings.govern:
+                        beside.append(("Watching the load", partial(sessions.admission.govern, sessions)))
                     async with asyncio.TaskGroup() as tasks:
-                        running = [
-                            tasks.create_task(lasting("A companion", partial(companion, sessions)))
-                            for companion in companions
-                        ]
-                        running.append(tasks.create_task(metrics.watch_loop()))
-                        if settings.govern:
-                            running.append(tasks.create_task(sessions.admission.govern(sessions)))
+                        running = [tasks.create_task(lasting(what, work)) for what, work in beside]
                         yield
                         for task in running:
                             task.cancel()
