@@ -42,8 +42,11 @@ export async function exchange(pc, url, { signal, reshape = (sdp) => sdp }) {
 /** The STUN and TURN servers that `url` tells of: they have to be known before there is an offer. */
 export async function iceServers(url, signal) {
   try {
-    const response = await fetch(url, { method: "OPTIONS", headers: authorization, signal });
-    return serversOf(response.headers.get("Link") ?? "");
+    const links = await inTime(signal, async (limit) => {
+      const response = await fetch(url, { method: "OPTIONS", headers: authorization, signal: limit });
+      return response.headers.get("Link") ?? "";
+    });
+    return serversOf(links);
   } catch {
     signal.throwIfAborted();
     return []; // The service does not answer: the POST will say so.
@@ -72,27 +75,36 @@ export async function release(resource) {
 }
 
 async function post(url, sdp, signal) {
+  let response;
+  try {
+    response = await inTime(signal, (limit) =>
+      fetch(url, {
+        method: "POST",
+        headers: { "Content-Type": "application/sdp", ...authorization },
+        body: sdp,
+        signal: limit,
+      }),
+    );
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw new SignallingError("The service does not answer. Check that narrascore serve is running.");
+  }
+  if (response.status !== 201) throw await refusal(response);
+  return response;
+}
+
+// What `work` resolves to; the signal it is given aborts with `signal`, or when the service takes too long.
+async function inTime(signal, work) {
   const limited = new AbortController();
   const end = () => limited.abort();
   const timer = setTimeout(end, ANSWER_MS);
   signal.addEventListener("abort", end);
-  let response;
   try {
-    response = await fetch(url, {
-      method: "POST",
-      headers: { "Content-Type": "application/sdp", ...authorization },
-      body: sdp,
-      signal: limited.signal,
-    });
-  } catch (error) {
-    if (signal.aborted) throw error;
-    throw new SignallingError("The service does not answer. Check that narrascore serve is running.");
+    return await work(limited.signal);
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", end);
   }
-  if (response.status !== 201) throw await refusal(response);
-  return response;
 }
 
 async function refusal(response) {
