@@ -9,6 +9,7 @@ const DISCONNECTED_LIMIT_MS = 3000;
 const STALL_LIMIT_MS = 5000;
 const STEADY_MS = 5000;
 const RELEASE_MS = 1000;
+const WITHDRAW_MS = 15_000; // after that the service itself has forgotten whoever did not connect
 
 /**
  * Fires `state` with `detail = {state, reason}`; state is `connecting`, `live`, `waiting` (for the next
@@ -20,6 +21,7 @@ export class Peer extends EventTarget {
   #run = null;
   #attempt = null;
   #resource = null;
+  #offered = Promise.resolve(); // settles once the last offer has been taken, refused or withdrawn
 
   state = "stopped";
   connection = null;
@@ -99,11 +101,15 @@ export class Peer extends EventTarget {
   }
 
   async #connect(signal) {
+    // An offer that was stopped on its way may still hold the place that this one asks for.
+    await Promise.race([this.#offered, pause(WITHDRAW_MS, signal)]);
+    signal.throwIfAborted();
     const pc = new RTCPeerConnection({ iceServers: await iceServers(this.#url, signal) });
     this.connection = pc;
     this.#options.prepare(pc);
-    const resource = await exchange(pc, this.#url, { signal, reshape: this.#options.reshape });
-    this.#resource = resource;
+    const offer = exchange(pc, this.#url, { signal, reshape: this.#options.reshape });
+    this.#offered = offer.catch(() => {});
+    this.#resource = await offer;
     await connected(pc, signal);
   }
 

@@ -17,24 +17,24 @@ export class SignallingError extends Error {
 /**
  * Offers `pc` to `url` and applies the answer.
  * `reshape` may rewrite the offer's SDP. Returns the resource to release later.
- * Throws SignallingError with a sentence for the user.
+ * Throws SignallingError with a sentence for the user. An offer on its way cannot be called back: when `signal`
+ * aborts meanwhile, this throws only once what the service gave for it is free again.
  */
 export async function exchange(pc, url, { signal, reshape = (sdp) => sdp }) {
   const offer = await pc.createOffer();
   await pc.setLocalDescription({ type: "offer", sdp: reshape(offer.sdp) });
   await gathered(pc, signal);
-  const response = await post(url, withoutHiddenAddresses(pc.localDescription.sdp), signal);
+  signal.throwIfAborted();
+  const response = await post(url, withoutHiddenAddresses(pc.localDescription.sdp));
   const location = response.headers.get("Location");
   const resource = location ? new URL(location, response.url).href : null;
   try {
-    await pc.setRemoteDescription({ type: "answer", sdp: await response.text() });
-  } catch (error) {
-    release(resource);
-    throw error;
-  }
-  if (signal.aborted) {
-    release(resource);
     signal.throwIfAborted();
+    await pc.setRemoteDescription({ type: "answer", sdp: await response.text() });
+    signal.throwIfAborted();
+  } catch (error) {
+    await release(resource);
+    throw error;
   }
   return resource;
 }
@@ -42,11 +42,8 @@ export async function exchange(pc, url, { signal, reshape = (sdp) => sdp }) {
 /** The STUN and TURN servers that `url` tells of: they have to be known before there is an offer. */
 export async function iceServers(url, signal) {
   try {
-    const links = await inTime(signal, async (limit) => {
-      const response = await fetch(url, { method: "OPTIONS", headers: authorization, signal: limit });
-      return response.headers.get("Link") ?? "";
-    });
-    return serversOf(links);
+    const response = await fetchInTime(url, { method: "OPTIONS", headers: authorization }, signal);
+    return serversOf(response.headers.get("Link") ?? "");
   } catch {
     signal.throwIfAborted();
     return []; // The service does not answer: the POST will say so.
@@ -74,36 +71,29 @@ export async function release(resource) {
   });
 }
 
-async function post(url, sdp, signal) {
+async function post(url, sdp) {
   let response;
   try {
-    response = await inTime(signal, (limit) =>
-      fetch(url, {
-        method: "POST",
-        headers: { "Content-Type": "application/sdp", ...authorization },
-        body: sdp,
-        signal: limit,
-      }),
-    );
-  } catch (error) {
-    if (signal.aborted) throw error;
+    const headers = { "Content-Type": "application/sdp", ...authorization };
+    response = await fetchInTime(url, { method: "POST", headers, body: sdp });
+  } catch {
     throw new SignallingError("The service does not answer. Check that narrascore serve is running.");
   }
   if (response.status !== 201) throw await refusal(response);
   return response;
 }
 
-// What `work` resolves to; the signal it is given aborts with `signal`, or when the service takes too long.
-async function inTime(signal, work) {
+// A request that is given up when the service does not answer, or when a `signal` is there and aborts.
+async function fetchInTime(url, request, signal = null) {
   const limited = new AbortController();
   const end = () => limited.abort();
   const timer = setTimeout(end, ANSWER_MS);
-  signal.addEventListener("abort", end);
+  signal?.addEventListener("abort", end);
   try {
-    return await work(limited.signal);
+    return await fetch(url, { ...request, signal: limited.signal });
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener("abort", end);
+    signal?.removeEventListener("abort", end);
   }
 }
 

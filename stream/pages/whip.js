@@ -13,24 +13,24 @@ export class Publisher {
   /** `url` is the WHIP endpoint of the session. */
   constructor(url) {
     this.peer = new Peer(url, { prepare: (pc) => this.#prepare(pc) });
-    this.peer.addEventListener("state", () => this.fit());
+    this.peer.addEventListener("state", ({ detail }) => {
+      if (detail.state !== "live") this.#sender = null; // of a connection that is no more
+      this.fit();
+    });
   }
 
   /** Sends `track`; a track already being sent is replaced without a new connection. */
   async send(track) {
     this.#track = track;
-    if (this.peer.state === "live" || this.peer.state === "connecting") {
-      await this.#sender.replaceTrack(track);
-      await this.fit();
-    } else {
-      this.peer.start();
-    }
+    this.peer.start();
+    if (!this.#sender) return; // the connection that is on its way begins with this track
+    await this.#sender.replaceTrack(track);
+    await this.fit();
   }
 
   stop() {
     this.peer.stop();
     this.#track = null;
-    this.#sender = null;
   }
 
   /** Scales what is sent to at most 640 px wide. Call again when the source changes its size. */
