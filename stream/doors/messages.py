@@ -22,11 +22,22 @@ def hello(session: Session, presets: tuple[str, ...]) -> Json:
         "anchor": controls.anchor(session.style.text, session.style.anchor),
         "composer": session.music.composer.name,
         "composers": composers(session),
+        **_settings(session),
+        "reactivities": list(session.mood.reactivities),
+    }
+
+
+def settings(session: Session) -> Json:
+    """What is set for all listeners: told again when it has changed, by whomever."""
+    return {"type": "settings", **_settings(session)}
+
+
+def _settings(session: Session) -> Json:
+    return {
         "volume": session.music.volume,
         "muted": session.music.muted,
         "held": session.mood.held,
         "reactivity": session.mood.reactivity,
-        "reactivities": list(session.mood.reactivities),
         "duck": {"depth_db": session.control.ducker.depth_db, "source": session.control.duck_source},
     }
 

@@ -65,7 +65,6 @@ async def telemetry(socket: WebSocket) -> None:
 
 async def _serve(socket: WebSocket, session: Session, sessions: Sessions) -> None:
     outbox = _Outbox(socket)
-    outbox.post(messages.hello(session, sessions.services.presets))
     tasks = [
         asyncio.create_task(work)
         for work in (
@@ -96,12 +95,17 @@ async def _close_quietly(socket: WebSocket) -> None:
 
 
 async def _report(outbox: _Outbox, session: Session, sessions: Sessions) -> None:
+    outbox.post(messages.hello(session, sessions.services.presets))
     told = session.mood.cuts.count
     style = (session.style.text, session.music.composer.name)
+    settings = messages.settings(session)
     while not session.closing:
         if style != (session.style.text, session.music.composer.name):
             style = (session.style.text, session.music.composer.name)
             outbox.post(messages.anchored(session))
+        if settings != (now := messages.settings(session)):
+            settings = now
+            outbox.post(settings)
         cuts = [t_s for number, t_s in session.mood.cuts.recent if number > told]
         told = session.mood.cuts.count
         report = messages.telemetry(session, cuts)

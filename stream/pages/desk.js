@@ -1,6 +1,7 @@
 // The rest of the desk: panic, record, something else, reactivity, and stepping aside for a voice.
 
 import { Microphone } from "./microphone.js";
+import { Setting } from "./setting.js";
 
 const VOICE_EVERY_MS = 100;
 
@@ -12,6 +13,9 @@ export class Desk {
   #fail;
   #microphone = new Microphone();
   #voice = 0;
+  #reactivity = new Setting(byId("reactivity"));
+  #source = new Setting(byId("duck-source"));
+  #depth = new Setting(byId("duck-depth"), () => this.#words());
 
   /**
    * `ask(message)` asks the server and resolves to whether it obeyed; `send(message)` rejects when it did not;
@@ -38,13 +42,21 @@ export class Desk {
     });
   }
 
-  /** Shows what the server says is set. */
+  /** Shows what the server says is set and, on connecting, may be chosen. */
   show({ reactivity, reactivities, duck }) {
-    byId("reactivity").replaceChildren(...reactivities.map((name) => new Option(name, name)));
-    byId("reactivity").value = reactivity;
-    byId("duck-source").value = duck.source;
-    byId("duck-depth").value = String(duck.depth_db);
-    this.#words();
+    if (reactivities) {
+      const options = reactivities.map((name) => new Option(name, name, false, name === reactivity));
+      byId("reactivity").replaceChildren(...options);
+    }
+    this.#reactivity.show(reactivity);
+    this.#source.show(duck.source);
+    this.#depth.show(String(duck.depth_db));
+  }
+
+  /** A setting has changed: here, or on another page. */
+  changed(settings) {
+    if (settings.duck.source !== "page") this.#stopVoice();
+    this.show(settings);
   }
 
   /** Takes one telemetry message. */
@@ -57,8 +69,7 @@ export class Desk {
   }
 
   async #duckFor(source) {
-    clearInterval(this.#voice);
-    this.#microphone.close();
+    this.#stopVoice();
     if (source === "page") {
       try {
         await this.#microphone.open();
@@ -72,6 +83,11 @@ export class Desk {
     this.#voice = setInterval(() => {
       this.#send({ type: "voice", level_db: this.#microphone.levelDb() }).catch(() => {});
     }, VOICE_EVERY_MS);
+  }
+
+  #stopVoice() {
+    clearInterval(this.#voice);
+    this.#microphone.close();
   }
 
   #words() {

@@ -1,11 +1,14 @@
 // Volume, mute and hold: settings of the session, for every listener.
 
+import { Setting } from "./setting.js";
+
 const SEND_EVERY_MS = 80;
 
 export class Sound {
   #ask;
   #volume = document.getElementById("volume");
   #said = document.getElementById("volume-said");
+  #shown = new Setting(this.#volume, () => this.#words());
   #timer = 0;
 
   /** `ask(message)` asks the server and resolves to whether it obeyed. */
@@ -27,10 +30,9 @@ export class Sound {
     }
   }
 
-  /** Shows what the server says is set. */
+  /** Shows what the server says is set: on connecting, and after each change. */
   show({ volume, muted, held }) {
-    this.#volume.value = String(Math.round(volume * 100));
-    this.#words();
+    this.#shown.show(String(Math.round(volume * 100)));
     document.getElementById("mute").setAttribute("aria-pressed", String(muted));
     document.getElementById("hold").setAttribute("aria-pressed", String(held));
   }

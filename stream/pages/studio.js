@@ -90,6 +90,10 @@ telemetry.addEventListener("hello", ({ detail }) => {
   sound.show(detail);
   desk.show(detail);
 });
+telemetry.addEventListener("settings", ({ detail }) => {
+  sound.show(detail);
+  desk.changed(detail);
+});
 telemetry.addEventListener("anchor", ({ detail }) => {
   anchor.changed(detail.anchor);
   composers.changed(detail.composer);

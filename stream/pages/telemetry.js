@@ -20,8 +20,9 @@ const LASTING = {
 };
 
 /**
- * Fires `hello` and `telemetry` with the message as `detail`, `link` with `detail = true | false` when the
- * socket opens or is lost; before that, `refused` with a sentence when the service will not have us, or "".
+ * Fires `hello`, `settings`, `anchor` and `telemetry` with the message as `detail`, `link` with
+ * `detail = true | false` when the socket opens or is lost; before that, `refused` with a sentence when the
+ * service will not have us, or "".
  *
  * A service that was restarted has forgotten what was set: whatever was set from this page is set again.
  */
@@ -33,6 +34,7 @@ export class Telemetry extends EventTarget {
   #waiting = []; // controls not yet answered: {type, message, resolve, reject}
   #set = new Map(); // type -> the last message of that type which the server obeyed
   #id = ""; // of the session we last spoke with
+  #restoring = false; // while what was set is set again, what is told is half of it
 
   constructor(url) {
     super();
@@ -99,10 +101,10 @@ export class Telemetry extends EventTarget {
       const forgotten = this.#id && this.#id !== message.id;
       this.#id = message.id;
       if (forgotten) this.#setAgain(message);
-    } else if (message.type === "anchor") {
-      this.#tell("anchor", message);
-    } else if (message.type === "telemetry") {
-      this.#tell("telemetry", message);
+    } else if (message.type === "settings") {
+      if (!this.#restoring) this.#tell("settings", message);
+    } else if (message.type === "anchor" || message.type === "telemetry") {
+      this.#tell(message.type, message);
     } else if (message.type === "ok" || message.type === "error") {
       const index = this.#waiting.findIndex(({ type }) => type === message.to);
       if (index < 0) return;
@@ -116,6 +118,7 @@ export class Telemetry extends EventTarget {
 
   async #setAgain(hello) {
     const now = { ...hello };
+    this.#restoring = true;
     for (const asked of [...this.#set.values()]) {
       try {
         Object.assign(now, LASTING[asked.type](asked, await this.send(asked), now));
@@ -123,6 +126,7 @@ export class Telemetry extends EventTarget {
         // Not possible any more, or gone again: then the next hello starts over.
       }
     }
+    this.#restoring = false;
     this.#tell("hello", now);
   }
 

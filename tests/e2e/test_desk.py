@@ -64,6 +64,14 @@ def heard(page: Watched, what: Callable[[dict[str, Any]], bool], limit_s: float 
         page.page.wait_for_timeout(50)
 
 
+def told_volume(page: Watched, volume: float) -> None:
+    """Wait until the newest settings that `page` was told of have this volume."""
+    limit = time.monotonic() + 20.0
+    while [one["volume"] for one in page.heard if one["type"] == "settings"][-1:] != [volume]:
+        assert time.monotonic() < limit, volume
+        page.page.wait_for_timeout(50)
+
+
 def place(page: Page, valence: float, arousal: float) -> tuple[float, float]:
     """Where on the page a mood lies."""
     box = page.locator("#pad").bounding_box()
@@ -123,6 +131,61 @@ def test_panic_is_silence_and_mute_ends_it(studio: Watched) -> None:
     expect(mute).to_have_attribute("aria-pressed", "true")
     mute.click()
     heard(studio, lambda told: told["audio"]["state"] == "playing")
+
+
+def test_what_is_set_on_one_page_is_shown_on_the_others(
+    client: Client, studio: Watched, browser: Browser
+) -> None:
+    page, other = studio.page, browser.new_page()
+    other.goto(client.url)
+    other.get_by_role("button", name="Panic").click()
+    mute = page.get_by_role("button", name="Mute")
+    expect(mute).to_have_attribute("aria-pressed", "true")
+    mute.click()
+    expect(other.get_by_role("button", name="Mute")).to_have_attribute("aria-pressed", "false")
+    hold = page.get_by_role("button", name="Hold mood")
+    hold.click()
+    expect(other.get_by_role("button", name="Hold mood")).to_have_attribute("aria-pressed", "true")
+    hold.click()
+    page.get_by_label("Volume").fill("60")
+    expect(other.get_by_label("Volume")).to_have_value("60")
+    expect(other.locator("#volume-said")).to_have_text("60 %")
+    page.get_by_label("Follows the picture").select_option("calm")
+    expect(other.get_by_label("Follows the picture")).to_have_value("calm")
+    page.get_by_label("Follows the picture").select_option("balanced")
+    page.get_by_label("By how much").fill("20")
+    expect(other.locator("#duck-said")).to_have_text("20 dB")
+    page.get_by_label("By how much").fill("12")
+    page.get_by_label("Steps aside for").select_option("obs")
+    expect(other.get_by_label("Steps aside for")).to_have_value("obs")
+    page.get_by_label("Steps aside for").select_option("none")
+    expect(other.get_by_label("Steps aside for")).to_have_value("none")
+    other.close()
+
+
+def test_a_slider_in_the_hand_is_not_moved_by_another_page(
+    client: Client, studio: Watched, browser: Browser
+) -> None:
+    page, other = studio.page, browser.new_page()
+    other.goto(client.url)
+    volume = page.get_by_label("Volume")
+    box = volume.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + box["height"] / 2)
+    page.mouse.down()
+    mine = volume.input_value()
+    assert 25 <= int(mine) <= 35
+    expect(other.get_by_label("Volume")).to_have_value(mine)
+    other.get_by_label("Volume").fill("90")
+    told_volume(studio, 0.9)
+    page.wait_for_timeout(1500)  # longer than a control counts as touched
+    assert volume.input_value() == mine
+    page.mouse.up()
+    expect(volume).to_have_value("90")
+    expect(page.locator("#volume-said")).to_have_text("90 %")
+    volume.fill("100")
+    told_volume(studio, 1.0)
+    other.close()
 
 
 def test_something_else_is_another_seed(studio: Watched) -> None:

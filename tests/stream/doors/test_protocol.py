@@ -52,6 +52,7 @@ def test_what_the_server_says_has_the_documented_shape() -> None:
         assert shape(messages.hello(session, scripted.PRESETS)) == shape(example("hello"))
         assert shape(messages.telemetry(session, [1.0])) == shape(example("telemetry"))
         assert shape(messages.anchored(session)) == shape(example("anchor"))
+        assert shape(messages.settings(session)) == shape(example("settings"))
         assert shape(messages.answer(session, "x")) == shape(example("error"))
         volume = json.dumps({"type": "volume", "value": 0.5})
         assert shape(messages.answer(session, volume)) == shape(example("ok"))

@@ -70,7 +70,8 @@ def test_a_refusal_hides_nothing_else_the_page_says() -> None:
             self.notices: list[object] = []
 
         def post(self, message: dict[str, object]) -> None:
-            self.notices.append(message["notice"])
+            if message["type"] == "telemetry":
+                self.notices.append(message["notice"])
 
     async def scenario() -> list[object]:
         outbox = Outbox()
