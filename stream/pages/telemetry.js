@@ -132,7 +132,9 @@ export class Telemetry extends EventTarget {
 
   #keep(message) {
     if (message.type === "panic") this.#set.set("mute", { type: "mute", value: true });
-    else if (message.type in LASTING) this.#set.set(message.type, message);
+    else if (message.type in LASTING) {
+      this.#set.set(message.type, { ...this.#set.get(message.type), ...message }); // a duck may name half of it
+    }
   }
 
   #tell(name, detail) {

@@ -152,7 +152,9 @@ def test_what_was_set_is_set_again_after_a_restart(service: Service, page: Watch
     page.page.get_by_label("Volume").fill("60")
     page.page.get_by_role("button", name="Hold mood").click()
     expect(page.page.get_by_role("button", name="Hold mood")).to_have_attribute("aria-pressed", "true")
-    answered(page, {"anchor", "volume", "hold"})
+    page.page.get_by_label("Steps aside for").select_option("publisher")
+    page.page.get_by_label("By how much").fill("20")
+    answered(page, {"anchor", "volume", "hold", "duck"})
 
     service.kill()
     expect(page.page.locator("#link")).to_have_text("Connecting again")
@@ -160,7 +162,7 @@ def test_what_was_set_is_set_again_after_a_restart(service: Service, page: Watch
     page.said.clear()
     service.start()
     expect(page.page.locator("#link")).to_have_text("Connected")
-    answered(page, {"anchor", "volume", "hold"})
+    answered(page, {"anchor", "volume", "hold", "duck"})
     assert next(m for m in page.heard if m["type"] == "hello")["volume"] == 1.0, (
         "the service had not forgotten"
     )
@@ -173,4 +175,5 @@ def test_what_was_set_is_set_again_after_a_restart(service: Service, page: Watch
     expect(other.page.locator("#link")).to_have_text("Connected")
     hello = next(m for m in other.heard if m["type"] == "hello")
     assert (hello["anchor"]["text"], hello["volume"], hello["held"]) == ("slow intimate piano", 0.6, True)
+    assert hello["duck"] == {"depth_db": 20.0, "source": "publisher"}
     other.page.close()
