@@ -4,6 +4,7 @@ import { Microphone } from "./microphone.js";
 import { Setting } from "./setting.js";
 
 const VOICE_EVERY_MS = 100;
+const ELSEWHERE = "No microphone is open on this page: choose it above to be heard here.";
 
 const byId = (id) => document.getElementById(id);
 
@@ -14,7 +15,7 @@ export class Desk {
   #microphone = new Microphone();
   #voice = 0;
   #reactivity = new Setting(byId("reactivity"));
-  #source = new Setting(byId("duck-source"));
+  #source = new Setting(byId("duck-source"), () => this.#sourceWords());
   #depth = new Setting(byId("duck-depth"), () => this.#words());
 
   /**
@@ -49,13 +50,14 @@ export class Desk {
       byId("reactivity").replaceChildren(...options);
     }
     this.#reactivity.show(reactivity);
-    this.#source.show(duck.source);
+    // The page that was asked for its microphone may be another, or this one before it was loaded again.
+    this.#source.show(duck.source === "page" && !this.#voice ? "elsewhere" : duck.source);
     this.#depth.show(String(duck.depth_db));
   }
 
   /** A setting has changed: here, or on another page. */
   changed(settings) {
-    if (settings.duck.source !== "page") this.#stopVoice();
+    if (settings.duck.source !== "page" && this.#voice) this.#stopVoice(); // nobody asks for it any more
     this.show(settings);
   }
 
@@ -70,6 +72,7 @@ export class Desk {
 
   async #duckFor(source) {
     this.#stopVoice();
+    this.#sourceWords();
     if (source === "page") {
       try {
         await this.#microphone.open();
@@ -83,11 +86,17 @@ export class Desk {
     this.#voice = setInterval(() => {
       this.#send({ type: "voice", level_db: this.#microphone.levelDb() }).catch(() => {});
     }, VOICE_EVERY_MS);
+    this.#source.show(source);
   }
 
   #stopVoice() {
     clearInterval(this.#voice);
+    this.#voice = 0;
     this.#microphone.close();
+  }
+
+  #sourceWords() {
+    byId("duck-elsewhere").textContent = byId("duck-source").value === "elsewhere" ? ELSEWHERE : "";
   }
 
   #words() {

@@ -210,6 +210,35 @@ def test_reactivity_and_ducking_are_chosen_by_name(studio: Watched) -> None:
     heard(studio, lambda told: told["duck_db"] == 0.0)
 
 
+def test_a_page_that_was_loaded_again_says_that_its_microphone_is_not_open(
+    studio: Watched, client: Client, browser: Browser
+) -> None:
+    page = browser.new_page()
+    page.goto(client.url)
+    aside = page.get_by_label("Steps aside for")
+    aside.select_option("page")
+    heard(studio, lambda told: told["duck_db"] < 0.0)
+    # Another page cannot know whose it is, but it is not its own.
+    not_open = "No microphone is open on this page"
+    expect(studio.page.get_by_label("Steps aside for")).to_have_value("elsewhere")
+    expect(studio.page.locator("#duck-elsewhere")).to_contain_text(not_open)
+    page.reload()
+    expect(aside).to_have_value("elsewhere")
+    expect(page.locator("#duck-elsewhere")).to_contain_text(not_open)
+    keep_picture(page, "studio-microphone-elsewhere", whole=True)
+    heard(studio, lambda told: told["duck_db"] == 0.0)
+    aside.select_option("page")
+    heard(studio, lambda told: told["duck_db"] < 0.0)
+    page.wait_for_timeout(1500)  # longer than a control counts as touched
+    expect(aside).to_have_value("page")
+    expect(page.locator("#duck-elsewhere")).to_be_empty()
+    # Who ends it elsewhere ends it here too, and no microphone stays open for nobody.
+    studio.page.get_by_label("Steps aside for").select_option("none")
+    expect(aside).to_have_value("none")
+    heard(studio, lambda told: told["duck_db"] == 0.0)
+    page.close()
+
+
 def test_the_record_button_records(studio: Watched, recordings: Path) -> None:
     page = studio.page
     button = page.get_by_role("button", name="Record")

@@ -1,4 +1,4 @@
-"""What the pages do where an offer meets a service that is slow, or a user who is quick, in a real Chromium."""
+"""What the pages do where an offer meets a slow service or a quick user, in a real Chromium."""
 
 from __future__ import annotations
 
