@@ -75,7 +75,7 @@ export class Desk {
     this.#sourceWords();
     if (source === "page") {
       try {
-        await this.#microphone.open();
+        if (!(await this.#microphone.open())) return; // something else was chosen while the user was asked
       } catch {
         byId("duck-source").value = "none";
         this.#fail("The browser gave no microphone: allow it for this page, then choose it again.");
@@ -83,6 +83,7 @@ export class Desk {
       }
     }
     if (!(await this.#ask({ type: "duck", source })) || source !== "page") return;
+    clearInterval(this.#voice);
     this.#voice = setInterval(() => {
       this.#send({ type: "voice", level_db: this.#microphone.levelDb() }).catch(() => {});
     }, VOICE_EVERY_MS);

@@ -7,14 +7,28 @@ export class Microphone {
   #context = null;
   #analyser = null;
   #samples = null;
+  #turn = 0; // of opening and closing: the user may take long to answer
 
-  /** Asks the user. Rejects when there is no microphone or it is not allowed. */
+  /**
+   * Asks the user. Resolves to whether it is open: not when it was closed or opened again meanwhile. Rejects
+   * when there is no microphone or it is not allowed.
+   */
   async open() {
-    this.#stream = await navigator.mediaDevices.getUserMedia({ audio: { autoGainControl: false } });
+    const turn = ++this.#turn;
+    const asked = navigator.mediaDevices.getUserMedia({ audio: { autoGainControl: false } });
+    const stream = await asked.catch((error) => {
+      if (turn === this.#turn) throw error;
+    });
+    if (turn !== this.#turn) {
+      stop(stream);
+      return false;
+    }
+    this.#stream = stream;
     this.#context = new AudioContext();
     this.#analyser = new AnalyserNode(this.#context, { fftSize: 2048 });
     this.#samples = new Float32Array(this.#analyser.fftSize);
     new MediaStreamAudioSourceNode(this.#context, { mediaStream: this.#stream }).connect(this.#analyser);
+    return true;
   }
 
   /** RMS of the last 40 ms, dB below full scale, -120 to 0. */
@@ -26,8 +40,13 @@ export class Microphone {
   }
 
   close() {
-    for (const track of this.#stream?.getTracks() ?? []) track.stop();
+    this.#turn += 1;
+    stop(this.#stream);
     this.#context?.close();
     this.#stream = this.#context = this.#analyser = null;
   }
+}
+
+function stop(stream) {
+  for (const track of stream?.getTracks() ?? []) track.stop();
 }

@@ -239,6 +239,32 @@ def test_a_page_that_was_loaded_again_says_that_its_microphone_is_not_open(
     page.close()
 
 
+def test_a_microphone_that_is_not_wanted_any_more_when_it_opens_is_closed(
+    client: Client, browser: Browser
+) -> None:
+    page = browser.new_page()
+    page.goto(client.url)
+    page.evaluate(
+        """() => {
+            window.streams = [];
+            window.answers = [];
+            navigator.mediaDevices.getUserMedia = () => new Promise((allow) => window.answers.push(() => {
+                window.streams.push(new AudioContext().createMediaStreamDestination().stream);
+                allow(window.streams.at(-1));
+            }));
+        }"""
+    )
+    states = "window.streams.map((stream) => stream.getTracks()[0].readyState).join()"
+    aside = page.get_by_label("Steps aside for")
+    for choice in ("page", "none", "page"):
+        aside.select_option(choice)
+    page.evaluate("window.answers.forEach((answer) => answer())")
+    page.wait_for_function(f"{states} === 'ended,live'")
+    aside.select_option("none")
+    page.wait_for_function(f"{states} === 'ended,ended'")
+    page.close()
+
+
 def test_the_record_button_records(studio: Watched, recordings: Path) -> None:
     page = studio.page
     button = page.get_by_role("button", name="Record")
