@@ -71,7 +71,7 @@ class Settings:
     record: bool = False
     """Whether every session is recorded from its first sound."""
 
-    ring_ms: int = 120
+    ring_ms: int = 140
     control_hz: float = 40.0
     telemetry_hz: float = 10.0
     opus_bit_rate: int = 144_000

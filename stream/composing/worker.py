@@ -42,15 +42,18 @@ from stream.composing.messages import (
     Report,
     Snapshot,
 )
-from stream.ports import CHANNELS, Closes, Composer, ComposerFactory, TellsNotes
+from stream.ports import CHANNELS, SAMPLE_RATE_HZ, Closes, Composer, ComposerFactory, TellsNotes
 from stream.precedence import put_music_first
 
 log = logging.getLogger(__name__)
 
 BLOCK_SAMPLES = 480
 """Affect takes effect on this grid of 10 ms."""
-FULL_RING_NAP_S = 0.01
-"""As long as a block sounds: shorter ones cost more in waking than they find room."""
+NAP_S = 0.04
+"""How long a full ring is left alone: who wakes finds the caches cold, so several blocks are made at each waking.
+A changed block is heard no later for it: it waits for the waking, and then for a ring that holds that much less."""
+LET_DOWN = 3
+"""One part in so many of what is kept ahead, at most: a short ring is looked at more often."""
 FADE_OUT_BLOCKS = 20
 """How a composer makes room for another: 200 ms, then enough silence for the reader to find no hole."""
 SILENT_BLOCKS = 3
@@ -192,12 +195,16 @@ class _Performance:
         """How many are kept ahead of the listener."""
         return self._ahead.samples
 
+    @property
+    def _nap_s(self) -> float:
+        return min(NAP_S, self._ahead.samples / SAMPLE_RATE_HZ / LET_DOWN)
+
     def step(self) -> None:
         """Steer, then render one block if there is room for it, else wait a moment."""
         self._link.beat()
         if not self.has_room:
             self._tell()
-            time.sleep(FULL_RING_NAP_S)
+            time.sleep(self._nap_s)
             return
         affect = self._link.affect
         if affect != self._affect:
@@ -244,7 +251,7 @@ class _Performance:
                 if time.monotonic() > limit_s:
                     return
                 self._link.beat()
-                time.sleep(FULL_RING_NAP_S)
+                time.sleep(self._nap_s)
             block = self._composer.render(BLOCK_SAMPLES)
             self._link.ring.write((block * part).astype(np.float32))
 

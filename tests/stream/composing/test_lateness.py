@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 
 import pytest
 
@@ -14,8 +15,8 @@ from stream.ports import Block
 from stream.sound.playout import PLAYOUT_SAMPLES, Playout
 from tests.stream.scripted import SineComposer
 
-FLOOR = 5760
-"""120 ms."""
+FLOOR = 6720
+"""140 ms."""
 TAKES_S = 0.004
 """What a block takes to make where nothing is late."""
 
@@ -25,7 +26,10 @@ class Stage:
 
     def __init__(self, link: ComposerLink, refill_samples: int) -> None:
         self.now_s = 0.0
+        self.least = FLOOR
+        """What the ring held at the least, ever since this was last set."""
         self.playout = Playout(link.ring, refill_samples)
+        self._ring = link.ring
         self._played = 0
 
     def sleep(self, seconds: float) -> None:
@@ -33,6 +37,7 @@ class Stage:
         while (self._played + 1) * PLAYOUT_SAMPLES / 48_000 <= self.now_s:
             self._played += 1
             self.playout.next_block()
+            self.least = min(self.least, self._ring.available)
 
     def monotonic(self) -> float:
         return self.now_s
@@ -131,6 +136,26 @@ def test_what_is_never_late_is_never_kept_further_ahead(monkeypatch: pytest.Monk
     with played(monkeypatch, lambda now_s: TAKES_S, 90.0) as music:
         assert not music.kept and music.underruns == 0 and music.most == FLOOR
         assert music.performance.ahead_samples == FLOOR
+
+
+def test_blocks_are_made_several_at_a_time_and_the_ring_stays_more_than_half_full(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each waking finds the caches cold; each sample let go of is one fewer for a bad moment."""
+    made_at: list[float] = []
+
+    def takes(now_s: float) -> float:
+        made_at.append(now_s)
+        return TAKES_S
+
+    with played(monkeypatch, takes, 5.0) as music:
+        made_at.clear()
+        music.stage.least = FLOOR
+        music.play(15.0)
+        waking = sum(after - before > 2 * TAKES_S for before, after in pairwise(made_at))
+        assert len(made_at) == pytest.approx(1000, abs=10)
+        assert waking <= 260
+        assert music.stage.least > FLOOR // 2
 
 
 def test_a_block_late_by_all_that_is_ahead_is_a_gap_once(monkeypatch: pytest.MonkeyPatch) -> None:
