@@ -50,8 +50,8 @@ log = logging.getLogger(__name__)
 BLOCK_SAMPLES = 480
 """Affect takes effect on this grid of 10 ms."""
 NAP_S = 0.04
-"""How long a full ring is left alone: who wakes finds the caches cold, so several blocks are made at each waking.
-A changed block is heard no later for it: it waits for the waking, and then for a ring that holds that much less."""
+"""How long a full ring is left alone. Who wakes finds the caches cold, so several blocks are made each time.
+A change is heard no later for it: it waits for the waking, and then for a ring that holds that much less."""
 LET_DOWN = 3
 """One part in so many of what is kept ahead, at most: a short ring is looked at more often."""
 FADE_OUT_BLOCKS = 20
