@@ -87,6 +87,9 @@ INSTRUMENTS: dict[str, tuple[str, tuple[str, ...]]] = {
 }  # fmt: skip
 """Word or phrase -> (patch, which parts it takes)."""
 
+MEMBERS = {"piano": ("piano", "grand piano"), "guitar": ("guitar", "steel guitar")}
+"""What a word means where the style has one of them itself. An electric piano has a name of its own."""
+
 KIN: dict[str, tuple[str, ...]] = {
     "piano": ("felt_piano", "grand_piano", "e_piano"),
     "keys": ("felt_piano", "grand_piano", "e_piano", "organ"),

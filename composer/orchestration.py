@@ -50,9 +50,10 @@ _SPOKEN = {"e_piano": "electric piano", "vibes": "vibraphone"}
 def orchestrated(base: Preset, wishes: Wishes) -> Preset:
     """`base` with the instruments and drums wished for, and without those ruled out."""
     banned, without_bass = _banned(wishes)
-    asked = [phrase for phrase in _asked(wishes) if lexicon.INSTRUMENTS[phrase.key][0] not in banned]
+    own = {part.patch for part in base.parts} - banned
+    asked = [phrase for phrase in _asked(wishes, own) if lexicon.INSTRUMENTS[phrase.key][0] not in banned]
     for phrase in wishes.instruments:
-        if lexicon.INSTRUMENTS[phrase.key][0] in banned:
+        if lexicon.INSTRUMENTS[_of_style(phrase, own).key][0] in banned:
             wishes.take_back(phrase.said)
     parts = _with(base.parts, asked, wishes)
     parts = _without(base.parts, parts, banned)
@@ -69,9 +70,10 @@ def orchestrated(base: Preset, wishes: Wishes) -> Preset:
     )
 
 
-def _asked(wishes: Wishes) -> list[Phrase]:
-    """The instruments asked for, each patch once; what a genre implies comes after what was said."""
-    phrases = list(wishes.instruments)
+def _asked(wishes: Wishes, own: set[str]) -> list[Phrase]:
+    """The instruments asked for, each patch once; what a genre implies comes after what was said. A family's
+    name means the style's `own` member of it: jazz's piano is a grand piano."""
+    phrases = [_of_style(phrase, own) for phrase in wishes.instruments]
     for key in wishes.implied:
         if key in lexicon.INSTRUMENTS and key not in wishes.refused:
             phrases.append(Phrase(key, key, 1))
@@ -79,6 +81,12 @@ def _asked(wishes: Wishes) -> list[Phrase]:
     for phrase in phrases:
         by_patch.setdefault(lexicon.INSTRUMENTS[phrase.key][0], phrase)
     return list(by_patch.values())
+
+
+def _of_style(phrase: Phrase, own: set[str]) -> Phrase:
+    members = lexicon.MEMBERS.get(phrase.key, ())
+    theirs = next((key for key in members if lexicon.INSTRUMENTS[key][0] in own), phrase.key)
+    return phrase._replace(key=theirs)
 
 
 def _banned(wishes: Wishes) -> tuple[set[str], bool]:

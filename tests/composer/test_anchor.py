@@ -192,6 +192,23 @@ def test_a_negation_ends_with_its_clause() -> None:
     assert read_anchor("no copyright jazz piano").understood == ("jazz", "piano")
 
 
+@pytest.mark.parametrize(
+    ("text", "patch"),
+    [
+        ("jazz piano", "grand_piano"),
+        ("jazz piano, no grand piano", "felt_piano"),
+        ("jazz, felt piano", "felt_piano"),
+        ("lofi piano", "felt_piano"),
+        ("sad piano", "felt_piano"),
+        ("folk guitar", "nylon_guitar"),
+    ],
+)
+def test_a_familys_name_means_the_styles_own_member_of_it(text: str, patch: str) -> None:
+    """No electric one: who wants it says so."""
+    pianos_and_guitars = PIANOS | {"nylon_guitar", "steel_guitar"}
+    assert {part.patch for part in read_anchor(text).preset.parts} & pianos_and_guitars == {patch}
+
+
 @pytest.mark.parametrize("name", PRESETS)
 @pytest.mark.parametrize(
     ("word", "family"),
@@ -257,7 +274,7 @@ def test_what_cannot_be_ruled_out_is_told() -> None:
         ("violin and flute", {"violin", "flute"}),
         ("harp, organ and accordion", {"harp", "organ", "accordion"}),
         ("cello and sub bass", {"cello", "sub_bass"}),
-        ("piano, guitar, clarinet", {"felt_piano", "nylon_guitar", "clarinet"}),
+        ("felt piano, nylon guitar, clarinet", {"felt_piano", "nylon_guitar", "clarinet"}),
     ],
 )
 def test_several_instruments_of_one_role_all_play(name: str, words: str, asked: set[str]) -> None:
