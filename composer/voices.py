@@ -22,12 +22,15 @@ from composer.chance import choose
 from composer.drumkit import DRUMS, TAKES
 from composer.instruments import INSTRUMENTS
 from composer.played import Sounded
-from composer.score import SAMPLE_RATE_HZ, Strike
+from composer.score import SAMPLE_RATE_HZ, TICK_SAMPLES, Strike
 
 FADE_SAMPLES = 672
 _FADE_S = 0.0022
-_SILENT_AFTER = 6.0
-"""Time constants until a released voice counts as silent (-52 dB)."""
+_FAINT_AFTER, _FAINT_TIMES = 3.5, 3.0
+"""Time constants until a released voice is faint (-30 dB) and falls that many times as fast: half of all that
+sound are notes that were let go of, under those that are not."""
+_SILENT_AFTER = 2.5 / _FAINT_TIMES
+"""Time constants of the note from there until it counts as silent (-52 dB)."""
 _DRUM_ATTACK_S = 0.0004
 _DRUM_RELEASE_S = 0.03
 _NEVER = 1 << 62
@@ -52,6 +55,7 @@ class Voice:
     busy: bool = False
     began: int = 0
     release_at: int = _NEVER
+    faint_at: int = _NEVER
     free_at: int = _NEVER
     released: bool = False
     release_s: float = 0.1
@@ -67,7 +71,7 @@ class Voice:
         """The sample at which something is to be done about it."""
         if self.pending is not None:
             return self.pending_at
-        return self.free_at if self.released else min(self.free_at, self.release_at)
+        return min(self.free_at, self.faint_at if self.released else self.release_at)
 
 
 def make_voice(vibrato: sf.Node | None, silence: sf.Buffer, flat: sf.Node | None) -> Voice:
@@ -154,6 +158,9 @@ class Pool:
                 voice.busy = False
             elif not voice.released and now >= voice.release_at:
                 self._release(voice, now)
+            elif voice.released and now >= voice.faint_at:
+                voice.faint_at = _NEVER
+                voice.glide.set_value(_coefficient(voice.release_s / _FAINT_TIMES))
         self._due = min((voice.due for voice in self._voices if voice.busy), default=_NEVER)
 
     def end(self, now: int) -> None:
@@ -168,7 +175,11 @@ class Pool:
         voice.release_at = now
         voice.glide.set_value(_coefficient(voice.release_s))
         voice.level.set_value(0.0)
-        voice.free_at = min(voice.free_at, now + int(_SILENT_AFTER * voice.release_s * SAMPLE_RATE_HZ))
+        # At a tick's beginning, which is looked at whatever the other sections play.
+        faint = now + int(_FAINT_AFTER * voice.release_s * SAMPLE_RATE_HZ)
+        voice.faint_at = -(-faint // TICK_SAMPLES) * TICK_SAMPLES
+        silent_s = (_FAINT_AFTER + _SILENT_AFTER) * voice.release_s
+        voice.free_at = min(voice.free_at, now + int(silent_s * SAMPLE_RATE_HZ))
         self._due = min(self._due, voice.due)
 
     def _begin(self, voice: Voice, strike: Strike, now: int) -> None:
@@ -202,6 +213,7 @@ class Pool:
             self._mixer.add_input(voice.output)
         voice.busy = True
         voice.released = False
+        voice.faint_at = _NEVER
         voice.began = now
         voice.release_at = now + length
         voice.release_s = release_s

@@ -186,6 +186,21 @@ def test_stealing_a_voice_does_not_click(synth: Synth) -> None:
     assert bend(stolen).max() < max(4.0 * calm, 1e-3)
 
 
+def test_a_note_let_go_of_ends_unheard_and_is_soon_free(synth: Synth) -> None:
+    release_s = INSTRUMENTS["sub_bass"].envelope.release_s
+    synth.schedule([Strike(0, "sub_bass@bass", 40, 0.5, SAMPLE_RATE_HZ)])
+    held = ticks(synth, SECOND)[24_000:]
+    parts = [ticks(synth, round(release_s * SECOND)) for _ in range(4)]
+    assert synth.sounding == 1
+    parts.append(ticks(synth, round(release_s * SECOND)))
+    assert synth.sounding == 0
+    # It never sounds louder again, and never jumps: not where it falls faster, not where it is cut off.
+    levels = [loudness(part) for part in parts]
+    assert levels == sorted(levels, reverse=True)
+    assert bend(np.concatenate(parts)).max() < 2.0 * bend(held).max()
+    assert bend(np.concatenate(parts[3:])).max() < bend(held).max()
+
+
 def test_a_stolen_note_is_played(synth: Synth) -> None:
     count = VOICES["bass"]
     synth.schedule([Strike(0, "sub_bass@bass", 36 + k, 0.2, 10 * SAMPLE_RATE_HZ) for k in range(count)])
