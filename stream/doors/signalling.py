@@ -93,8 +93,12 @@ def _endpoint_options(request: Request, allowed: bool) -> Response:
     return ice_links(request, response) if allowed else response
 
 
-def created(request: Request, kind: str, session: Session, peer: Peer, answer: str) -> Response:
-    """201 with the answer; the resource's address has no query (OBS cannot follow one)."""
+async def created(request: Request, kind: str, session: Session, peer: Peer, answer: str) -> Response:
+    """201 with the answer; the resource's address has no query (OBS cannot follow one). The peer of who has
+    hung up meanwhile is let go of: a page that was closed or loaded again would find its place taken."""
+    if await request.is_disconnected():
+        await session.peers.remove(peer)
+        return Response(status_code=204)  # nobody reads it
     location = f"/{kind}/{session.name}/{peer.id}"
     response = Response(answer, 201, headers={"Location": location, "ETag": peer.etag}, media_type=SDP)
     return ice_links(request, response)

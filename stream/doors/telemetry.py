@@ -20,20 +20,30 @@ log = logging.getLogger(__name__)
 
 MAX_WAITING = 8
 """Answers and telemetry a slow client may be behind; then the oldest is dropped."""
+LASTING = frozenset({"hello", "settings", "anchor"})
+"""What holds until it is told anew, so of each the newest is kept, however slow the client is."""
 MAX_PAGES = 16
 CONTROLS_PER_S = 50.0
 POLICY, TRY_AGAIN = 1008, 1013
 
 
 class _Outbox:
-    """Messages on their way to one client. The oldest is dropped when it is slow."""
+    """Messages on their way to one client. When it is slow, the oldest of what passes is dropped."""
 
     def __init__(self, socket: WebSocket) -> None:
         self._socket = socket
-        self._waiting: deque[messages.Json] = deque(maxlen=MAX_WAITING)
+        self._waiting: deque[messages.Json] = deque()
         self._any = asyncio.Event()
 
     def post(self, message: messages.Json) -> None:
+        kind = message["type"]
+        if kind in LASTING:
+            older = [each for each in self._waiting if each["type"] == kind]
+        else:
+            passing = [each for each in self._waiting if each["type"] not in LASTING]
+            older = passing[: max(len(passing) + 1 - MAX_WAITING, 0)]
+        for each in older:
+            self._waiting.remove(each)
         self._waiting.append(message)
         self._any.set()
 

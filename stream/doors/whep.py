@@ -18,7 +18,7 @@ async def listen(request: Request) -> Response:
     offer = check_listen(await read_body(request, SDP))
     session = sessions_of(request).get_or_begin(session_name(request))
     peer, answer = await session.peers.add_listener(offer)
-    return created(request, "whep", session, peer, answer)
+    return await created(request, "whep", session, peer, answer)
 
 
 routes = door("whep", Right.LISTEN, require_listen, listen, SessionPeers.listener)

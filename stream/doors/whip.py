@@ -30,7 +30,7 @@ async def publish(request: Request) -> Response:
         sessions.note_refusal(name, refused.detail)
         raise
     sessions.refusals.forget(name)
-    return created(request, "whip", session, peer, answer)
+    return await created(request, "whip", session, peer, answer)
 
 
 async def to_endpoint(request: Request) -> Response:

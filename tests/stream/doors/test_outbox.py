@@ -1,0 +1,58 @@
+"""What a slow client of `/ws` loses, and what it does not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from stream.doors.telemetry import MAX_WAITING, _Outbox
+from tests import virtual_time
+
+
+class SlowSocket:
+    """Takes nothing before it is told to."""
+
+    def __init__(self) -> None:
+        self.ready = asyncio.Event()
+        self.got: list[dict[str, Any]] = []
+
+    async def send_text(self, text: str) -> None:
+        await self.ready.wait()
+        self.got.append(json.loads(text))
+
+
+def delivered(*posted: dict[str, Any]) -> list[dict[str, Any]]:
+    async def scenario() -> list[dict[str, Any]]:
+        socket = SlowSocket()
+        outbox = _Outbox(socket)  # type: ignore[arg-type]
+        task = asyncio.create_task(outbox.deliver())
+        for message in posted:
+            outbox.post(message)
+        socket.ready.set()
+        await asyncio.sleep(1.0)
+        task.cancel()
+        return socket.got
+
+    return virtual_time.run(scenario())
+
+
+def telemetry(count: int) -> list[dict[str, Any]]:
+    return [{"type": "telemetry", "n": n} for n in range(count)]
+
+
+def test_what_was_set_is_told_however_much_telemetry_follows() -> None:
+    """It is told once; who missed it would show what is not so."""
+    hello, settings = {"type": "hello"}, {"type": "settings", "volume": 0.5}
+    got = delivered(hello, settings, *telemetry(100))
+    assert got == [hello, settings, *telemetry(100)[-MAX_WAITING:]]
+
+
+def test_of_what_lasts_the_newest_is_told_last() -> None:
+    changes = [{"type": kind, "n": n} for n in range(100) for kind in ("settings", "anchor")]
+    assert delivered({"type": "ok"}, *changes) == [{"type": "ok"}, *changes[-2:]]
+
+
+def test_answers_are_bounded_too() -> None:
+    answers = [{"type": "ok", "id": n} for n in range(50)]
+    assert delivered(*answers) == answers[-MAX_WAITING:]
