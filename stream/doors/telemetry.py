@@ -19,7 +19,7 @@ from stream.session.sessions import Sessions
 log = logging.getLogger(__name__)
 
 MAX_WAITING = 8
-"""Answers and telemetry a slow client may be behind; then the oldest is dropped."""
+"""Telemetry and answers a slow client may be behind; then the oldest is dropped, telemetry first."""
 LASTING = frozenset({"hello", "settings", "anchor"})
 """What holds until it is told anew, so of each the newest is kept, however slow the client is."""
 MAX_PAGES = 16
@@ -37,14 +37,16 @@ class _Outbox:
 
     def post(self, message: messages.Json) -> None:
         kind = message["type"]
+        self._waiting.append(message)
         if kind in LASTING:
-            older = [each for each in self._waiting if each["type"] == kind]
+            older = [each for each in self._waiting if each["type"] == kind][:-1]
         else:
             passing = [each for each in self._waiting if each["type"] not in LASTING]
-            older = passing[: max(len(passing) + 1 - MAX_WAITING, 0)]
+            # Somebody waits for an answer; another telemetry comes in a tenth of a second.
+            passing.sort(key=lambda each: each["type"] != "telemetry")
+            older = passing[: max(len(passing) - MAX_WAITING, 0)]
         for each in older:
             self._waiting.remove(each)
-        self._waiting.append(message)
         self._any.set()
 
     async def deliver(self) -> None:

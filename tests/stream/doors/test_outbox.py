@@ -53,6 +53,14 @@ def test_of_what_lasts_the_newest_is_told_last() -> None:
     assert delivered({"type": "ok"}, *changes) == [{"type": "ok"}, *changes[-2:]]
 
 
+def test_telemetry_goes_before_answers_do() -> None:
+    """A page waits for them, one by one."""
+    answers = [{"type": "ok", "id": n} for n in range(MAX_WAITING - 1)]
+    got = delivered(*answers, *telemetry(30))
+    assert got == [*answers, *telemetry(30)[-1:]]
+    assert delivered(*answers, {"type": "error"}, *telemetry(30)) == [*answers, {"type": "error"}]
+
+
 def test_answers_are_bounded_too() -> None:
     answers = [{"type": "ok", "id": n} for n in range(50)]
     assert delivered(*answers) == answers[-MAX_WAITING:]
