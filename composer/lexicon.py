@@ -87,7 +87,7 @@ INSTRUMENTS: dict[str, tuple[str, tuple[str, ...]]] = {
 }  # fmt: skip
 """Word or phrase -> (patch, which parts it takes)."""
 
-MEMBERS = {"piano": ("piano", "grand piano"), "guitar": ("guitar", "steel guitar")}
+MEMBERS = {"piano": ("piano", "grand piano")}
 """What a word means where the style has one of them itself. An electric piano has a name of its own."""
 
 KIN: dict[str, tuple[str, ...]] = {

@@ -178,8 +178,8 @@ class Pool:
         # At a tick's beginning, which is looked at whatever the other sections play.
         faint = now + int(_FAINT_AFTER * voice.release_s * SAMPLE_RATE_HZ)
         voice.faint_at = -(-faint // TICK_SAMPLES) * TICK_SAMPLES
-        silent_s = (_FAINT_AFTER + _SILENT_AFTER) * voice.release_s
-        voice.free_at = min(voice.free_at, now + int(silent_s * SAMPLE_RATE_HZ))
+        silent = voice.faint_at + int(_SILENT_AFTER * voice.release_s * SAMPLE_RATE_HZ)
+        voice.free_at = min(voice.free_at, silent)
         self._due = min(self._due, voice.due)
 
     def _begin(self, voice: Voice, strike: Strike, now: int) -> None:

@@ -28,7 +28,7 @@ POLICY, TRY_AGAIN = 1008, 1013
 
 
 class _Outbox:
-    """Messages on their way to one client. When it is slow, the oldest of what passes is dropped."""
+    """Messages on their way to one client. A slow one loses telemetry, then answers, oldest first."""
 
     def __init__(self, socket: WebSocket) -> None:
         self._socket = socket
