@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
+# Compiled once, not in each of the many processes that the tests start.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help install run demo test check format bench fuzz soak audit lock locked audiocraft-env test-audiocraft
 
@@ -19,8 +22,9 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[demo]'
 	@touch $@
 
+# What pip compiles it compiles one by one, and most of torch and transformers is never imported: a minute.
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install -q --no-compile -c constraints.txt -e '.[dev]'
 	@touch $@ $(VENV)/.demo
 
 install: $(VENV)/.demo ## make .venv and install the service into it
@@ -37,7 +41,7 @@ demo: install ## 30 s of real clips through the service; writes demo/score.mp4 a
 test: $(VENV)/.dev ## every test this machine can run; ARGS='-k cuts' for some
 ifeq ($(strip $(ARGS)),)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --ignore=tests/e2e -n auto --dist worksteal
-	$(BIN)/python -m pytest tests/e2e -m 'not alone' -n 3 --dist loadfile || \
+	$(BIN)/python -m pytest tests/e2e -m 'not alone' -n 3 --dist loadfile --no-loadscope-reorder || \
 		$(BIN)/python -m pytest tests/e2e -m 'not alone' --last-failed --last-failed-no-failures none
 	$(BIN)/python -m pytest tests/e2e -m alone
 else

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterator
 
@@ -11,8 +12,25 @@ from hypothesis import HealthCheck, settings
 collect_ignore = ["audiocraft"]
 """Its tests run in an environment of their own: `make test-audiocraft`."""
 
+BEGUN_FIRST = (
+    "test_soak", "test_composers", "test_pages", "test_desk", "test_ways", "test_pages_composers",
+    "test_bad_network", "test_faults", "test_surroundings",
+)  # fmt: skip
+"""The files that take longest: none of them is left to one worker when the others have nothing more to do."""
+
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rank = {name: number for number, name in enumerate(BEGUN_FIRST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+
+
+def pytest_collection_finish() -> None:
+    """What all tests share, two frameworks among it, is not looked through at every collection of garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,6 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from composer.musicgen.prompts import prompt_of
-from tests.composer.musicgen import tiny_musicgen
 from tests.e2e.chromium import Service, Watched, chromium, chromium_path, keep_picture
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
@@ -20,6 +19,8 @@ START_MS = 60_000
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One that was started with the default composer and a tiny MusicGen."""
+    from tests.composer.musicgen import tiny_musicgen  # torch and transformers: not for a glance at this file
+
     chromium_path()
     folder = tmp_path_factory.mktemp("service")
     model = tiny_musicgen.write(folder / "tiny")

@@ -47,8 +47,10 @@ class SineComposer:
         phases = self._phase + step * np.arange(1, n_samples + 1)
         self._phase = float(phases[-1] % (2 * np.pi))
         self._position += n_samples
-        mono = (0.3 + 0.2 * arousal) * np.sin(phases)
-        return np.stack([mono, 0.5 * mono], axis=1).astype(np.float32)
+        block = np.empty((n_samples, 2), np.float32)
+        np.multiply(np.sin(phases), 0.3 + 0.2 * arousal, out=block[:, 0], casting="same_kind")
+        np.multiply(block[:, 0], 0.5, out=block[:, 1])
+        return block
 
     def state(self) -> bytes:
         return json.dumps([self._anchor, self._seed, self._phase, self._position]).encode()
