@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from stream.access import Right, chosen_subprotocol, require_watch, rights_of
 from stream.doors import messages
 from stream.errors import Refused
+from stream.sensing.cuts import MAX_KEPT
 from stream.session.session import Session
 from stream.session.sessions import Sessions
 
@@ -28,11 +29,14 @@ POLICY, TRY_AGAIN = 1008, 1013
 
 
 class _Outbox:
-    """Messages on their way to one client. A slow one loses telemetry, then answers, oldest first."""
+    """Messages on their way to one client. A slow one loses telemetry, then answers, oldest first; the cuts
+    that were in lost telemetry are told with the next."""
 
     def __init__(self, socket: WebSocket) -> None:
         self._socket = socket
         self._waiting: deque[messages.Json] = deque()
+        self._untold_cuts: deque[float] = deque(maxlen=MAX_KEPT)
+        """Older than all telemetry that waits."""
         self._any = asyncio.Event()
 
     def post(self, message: messages.Json) -> None:
@@ -47,6 +51,8 @@ class _Outbox:
             older = passing[: max(len(passing) - MAX_WAITING, 0)]
         for each in older:
             self._waiting.remove(each)
+            if each["type"] == "telemetry":
+                self._untold_cuts.extend(each["cuts"])
         self._any.set()
 
     async def deliver(self) -> None:
@@ -54,7 +60,11 @@ class _Outbox:
             await self._any.wait()
             self._any.clear()
             while self._waiting:
-                await self._socket.send_text(json.dumps(self._waiting.popleft()))
+                message = self._waiting.popleft()
+                if message["type"] == "telemetry":
+                    message["cuts"] = [*self._untold_cuts, *message["cuts"]]
+                    self._untold_cuts.clear()
+                await self._socket.send_text(json.dumps(message))
 
 
 async def telemetry(socket: WebSocket) -> None:
