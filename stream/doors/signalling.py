@@ -93,12 +93,22 @@ def _endpoint_options(request: Request, allowed: bool) -> Response:
     return ice_links(request, response) if allowed else response
 
 
-async def created(request: Request, kind: str, session: Session, peer: Peer, answer: str) -> Response:
-    """201 with the answer; the resource's address has no query (OBS cannot follow one). The peer of who has
-    hung up meanwhile is let go of: a page that was closed or loaded again would find its place taken."""
-    if await request.is_disconnected():
-        await session.peers.remove(peer)
-        return Response(status_code=204)  # nobody reads it
+async def let_go_if_hung_up(request: Request, session: Session, peer: Peer) -> bool:
+    """Whether who asked has hung up meanwhile; then its `peer` is removed: a page that was closed or loaded
+    again would find its place taken."""
+    if not await request.is_disconnected():
+        return False
+    await session.peers.remove(peer)
+    return True
+
+
+def unread() -> Response:
+    """For who has hung up: something has to be returned."""
+    return Response(status_code=204)
+
+
+def created(request: Request, kind: str, session: Session, peer: Peer, answer: str) -> Response:
+    """201 with the answer; the resource's address has no query (OBS cannot follow one)."""
     location = f"/{kind}/{session.name}/{peer.id}"
     response = Response(answer, 201, headers={"Location": location, "ETag": peer.etag}, media_type=SDP)
     return ice_links(request, response)

@@ -7,7 +7,16 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from stream.access import Right, require_publish, token_of
-from stream.doors.signalling import SDP, created, door, read_body, session_name, sessions_of
+from stream.doors.signalling import (
+    SDP,
+    created,
+    door,
+    let_go_if_hung_up,
+    read_body,
+    session_name,
+    sessions_of,
+    unread,
+)
 from stream.errors import Refused
 from stream.session.peers import SessionPeers
 from stream.webrtc.sdp import check_publish
@@ -30,7 +39,9 @@ async def publish(request: Request) -> Response:
         sessions.note_refusal(name, refused.detail)
         raise
     sessions.refusals.forget(name)
-    return await created(request, "whip", session, peer, answer)
+    if await let_go_if_hung_up(request, session, peer):
+        return unread()
+    return created(request, "whip", session, peer, answer)
 
 
 async def to_endpoint(request: Request) -> Response:
