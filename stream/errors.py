@@ -17,5 +17,9 @@ class Refused(StreamError):
         self.retry_after_s = retry_after_s
 
 
+class HungUp(StreamError):
+    """Whoever asked is not there any more: nothing was done for them, and there is nobody to tell."""
+
+
 class PeerFailed(StreamError):
     """A WebRTC peer could not be reached, or a server refused it."""

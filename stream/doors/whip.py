@@ -17,7 +17,7 @@ from stream.doors.signalling import (
     sessions_of,
     unread,
 )
-from stream.errors import Refused
+from stream.errors import HungUp, Refused
 from stream.session.peers import SessionPeers
 from stream.webrtc.sdp import check_publish
 
@@ -33,7 +33,9 @@ async def publish(request: Request) -> Response:
         # Programs come back with the same token after a drop. A page lets go of its own old connection; two
         # pages with one token would take the session from each other for ever.
         token = "" if "origin" in request.headers else token_of(request)
-        peer, answer = await session.peers.add_publisher(offer, token)
+        peer, answer = await session.peers.add_publisher(offer, token, request.is_disconnected)
+    except HungUp:
+        return unread()
     except Refused as refused:
         # OBS shows its user nothing of this: the studio page has to.
         sessions.note_refusal(name, refused.detail)

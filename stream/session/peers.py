@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 
 from aiortc.mediastreams import MediaStreamTrack
 from av import AudioFrame
 
-from stream.errors import Refused
+from stream.errors import HungUp, Refused
 from stream.latest_frame import LatestFrame
 from stream.settings import Settings
 from stream.sound.egress import Egress
@@ -110,8 +110,13 @@ class SessionPeers:
             Patience(self._settings.connect_timeout_s, self._settings.video_gone_s),
         )
 
-    async def add_publisher(self, offer: str, token: str) -> tuple[Peer, str]:
-        """Answer a publisher's checked offer. Raises Refused."""
+    async def add_publisher(
+        self, offer: str, token: str, hung_up: Callable[[], Awaitable[bool]]
+    ) -> tuple[Peer, str]:
+        """Answer a publisher's checked offer. `hung_up` says whether the answer will reach nobody.
+
+        Raises Refused; HungUp when that would cost another publisher its place, which keeps it.
+        """
         async with self._publishing:
             self._refuse_if_closed()
             rival = self._publisher
@@ -137,6 +142,8 @@ class SessionPeers:
             try:
                 answer = await peer.answer(offer, on_track=on_track)
                 self._refuse_if_closed()
+                if rival is not None and await hung_up():
+                    raise HungUp("The publisher has hung up before it was answered.")
             except BaseException:
                 await peer.close()
                 raise
