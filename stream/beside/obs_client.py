@@ -25,6 +25,8 @@ from stream.errors import StreamError
 
 OPEN_TIMEOUT_S = 5.0
 RESPONSE_TIMEOUT_S = 5.0
+CLOSE_TIMEOUT_S = 1.0
+"""How long an OBS that hangs may take to say goodbye."""
 MAX_MESSAGE_BYTES = 4 << 20
 
 
@@ -54,6 +56,7 @@ class ObsClient:
             self._socket = await connect(
                 self._url,
                 open_timeout=OPEN_TIMEOUT_S,
+                close_timeout=CLOSE_TIMEOUT_S,
                 max_size=MAX_MESSAGE_BYTES,
                 proxy=None,  # OBS is on this machine or beside it, whatever the environment says
             )

@@ -27,6 +27,7 @@ WIDTH = 320
 QUALITY = 70
 BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 15.0)
 REFUSED_WAIT_S = 1.0
+LOOKING = ObsStatus("connecting", "")
 CUT_EVENTS = ("CurrentProgramSceneChanged", "SceneTransitionStarted")
 INPUT_EVENTS = ("InputCreated", "InputRemoved", "InputNameChanged")
 
@@ -99,8 +100,8 @@ class ObsFeed:
     async def run(self) -> None:
         """Connect, follow, and connect again, until cancelled."""
         failures = 0
+        self._stage.status(LOOKING)
         while True:
-            self._stage.status(ObsStatus("connecting", ""))
             connected_s = None
             try:
                 async with ObsClient(self._url, self._password, self._on_event) as client:
@@ -124,6 +125,7 @@ class ObsFeed:
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._stage.status(LOOKING)  # now, not when the connection is closed and another one tried
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -72,6 +72,17 @@ class ScriptedObs:
     async def hang_up(self, code: int = 1001) -> None:
         assert self._socket is not None
         await self._socket.close(code)
+
+    @contextlib.contextmanager
+    def hanging(self) -> Iterator[None]:
+        """While the block runs the present connection reads nothing, not even a goodbye."""
+        assert self._socket is not None
+        transport = self._socket.transport
+        transport.pause_reading()
+        try:
+            yield
+        finally:
+            transport.resume_reading()
 
     async def handle(self, socket: ServerConnection) -> None:
         hello: Json = {"obsWebSocketVersion": "5.1.0", "rpcVersion": 1}

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from av import VideoFrame
@@ -49,9 +49,11 @@ async def soon(seconds: float) -> None:
 
 
 @contextlib.asynccontextmanager
-async def following(url: str, password: str = "") -> AsyncIterator[tuple[ObsFeed, Stage]]:
+async def following(
+    url: str, password: str = "", sleep: Callable[[float], Awaitable[None]] = soon
+) -> AsyncIterator[tuple[ObsFeed, Stage]]:
     stage = Stage()
-    feed = ObsFeed(url, password, time.monotonic, stage, soon)
+    feed = ObsFeed(url, password, time.monotonic, stage, sleep)
     task = asyncio.create_task(feed.run())
     try:
         yield feed, stage
@@ -207,6 +209,39 @@ def test_an_obs_that_hangs_is_left_and_tried_again(monkeypatch: pytest.MonkeyPat
             script.mute.clear()
             shown = len(stage.frames)
             await until(lambda: len(stage.frames) > shown)
+
+    asyncio.run(scenario())
+
+
+def test_an_obs_that_was_lost_is_not_called_connected() -> None:
+    async def for_ever(seconds: float) -> None:
+        await asyncio.Event().wait()
+
+    async def scenario() -> None:
+        async with obs() as script, following(script.url, sleep=for_ever) as (feed, stage):
+            await connected(script, stage)
+            assert stage.states[-1] == ("connected", "Game")
+            await script.hang_up()
+            await until(lambda: "was lost" in feed.trouble)
+            assert stage.states[-1] == ("connecting", ""), "it waits before it tries again"
+
+    asyncio.run(scenario())
+
+
+def test_an_obs_that_hangs_is_told_of_at_once_and_left_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """websockets itself waits 10 s for a goodbye."""
+    goodbye_s = 0.3
+    monkeypatch.setattr(obs_client, "RESPONSE_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(obs_client, "CLOSE_TIMEOUT_S", goodbye_s)
+
+    async def scenario() -> None:
+        async with obs() as script, following(script.url) as (_, stage):
+            await connected(script, stage)
+            with script.hanging():
+                await until(lambda: stage.states[-1].state == "connecting")
+                told_s = time.monotonic()
+                await until(lambda: script.connections == 2, 5.0)
+            assert time.monotonic() - told_s > 0.9 * goodbye_s, "told while it was still being closed"
 
     asyncio.run(scenario())
 
