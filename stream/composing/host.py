@@ -123,10 +123,9 @@ class ComposerHost:
         self._piece.set_seed(seed)
         self._wake.set()
 
-    def change(self, terms: Terms, anchor: str) -> None:
-        """Let another composer play `anchor`: it is made ready while the present one goes on, which then
-        fades out. Revives a composer that was given up."""
-        self._piece.hand_over(anchor)
+    def change(self, terms: Terms) -> None:
+        """Let another composer play, in the same style: it is made ready while the present one goes on, which
+        then fades out. Revives a composer that was given up."""
         self._succession.want(terms)
 
     def close(self) -> None:
@@ -142,7 +141,7 @@ class ComposerHost:
         try:
             while not self._closing.is_set():
                 try:
-                    if self._succession.changing:
+                    if self._succession.settle():
                         self._begin_anew()
                     self._play(*self._succession.take())
                 except Lost as loss:
@@ -172,10 +171,19 @@ class ComposerHost:
             self._losses.forget()
         else:
             self.status = ComposerStatus("restarting", restarts, reason)
-            self._closing.wait(BACKOFF_S[recent - 1])
+            self._wait_for_next_try(BACKOFF_S[recent - 1])
         if recent > 1:
             # A state that kills whoever restores it must not be restored again.
             self._piece.forget()
+
+    def _wait_for_next_try(self, seconds: float) -> None:
+        """Not for who is wanted in place of the one that was lost."""
+        until_s = self._clock() + seconds
+        while not (self._closing.is_set() or self._succession.changing):
+            left_s = until_s - self._clock()
+            if left_s <= 0:
+                return
+            self._rest(left_s)
 
     def _play(self, worker: ComposerProcess, ready: bool) -> None:
         """Drive one process until it is lost, makes room for another, or we close. Raises Lost."""
@@ -183,18 +191,21 @@ class ComposerHost:
         worker.wake_with(self._wake)
         try:
             self._await_ready(worker, ready)
-            if not self._closing.is_set():
+            if self._ready and not self._closing.is_set():
                 self._supervise(worker)
         finally:
             self._worker = None
             worker.end(CLOSE_GRACE_S if self._closing.is_set() else 0.0)
 
     def _await_ready(self, worker: ComposerProcess, ready: bool) -> None:
+        """Returns before it is ready when another is wanted: nobody would hear it. Raises Lost."""
         began, start_timeout_s = self._clock(), self._succession.present.start_timeout_s
         self._ready = ready
         while not self._ready and not self._closing.is_set():
             self._rest(TICK_S)
             self._hear(worker)
+            if self._succession.changing and not self._ready:
+                return
             if self._clock() - began > start_timeout_s:
                 raise Lost(f"it was not ready after {start_timeout_s:.0f} s")
         # Whatever the last composer left is played, and faded out, before the next one starts.
@@ -235,6 +246,8 @@ class ComposerHost:
                 worker.tell(command)
             if self._succession.due():
                 self._let_go(worker)
+                # Also when it is wanted back meanwhile: it has left, and begins again.
+                self.status = ComposerStatus("starting", self.status.restarts, "")
                 return
 
     def _let_go(self, worker: ComposerProcess) -> None:

@@ -6,7 +6,7 @@ from stream.composing.messages import Accent, Prime, Primed, Snapshot
 
 
 class Piece:
-    """`set_...`, `accent` and `hand_over` may be called from any thread; the rest is the supervisor's.
+    """`set_...` and `accent` may be called from any thread; the rest is the supervisor's.
 
     Anchors are numbered: wanted, sent, and acknowledged by the process that plays now. A new one is only sent
     once the last was acknowledged; of those that came meanwhile the newest wins.
@@ -34,10 +34,6 @@ class Piece:
         self.seed = seed
         self.snapshot = None
         self.number += 1
-
-    def hand_over(self, anchor: str) -> None:
-        """Another composer will begin with this; the present one is told nothing of it."""
-        self.anchor = anchor
 
     def accent(self) -> None:
         """A cut. Those that come faster than they can be passed on are one."""

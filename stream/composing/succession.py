@@ -39,6 +39,11 @@ class Succession:
     def changing(self) -> bool:
         return self._wanted is not self.present
 
+    def settle(self) -> bool:
+        """Whoever is wanted now counts as present; whether that is another than before."""
+        before, self.present = self.present, self._wanted
+        return self.present is not before
+
     def due(self) -> bool:
         """Whether the present one is to make room. Begins what is to follow, if that has not begun.
 
@@ -61,8 +66,10 @@ class Succession:
         return self._ready or late or not alive
 
     def take(self) -> tuple[ComposerProcess, bool]:
-        """The process that plays from now on, and whether it has said that it is ready."""
-        self.present = self._wanted
+        """The present composer's process, and whether it has said that it is ready.
+
+        Raises OSError and RuntimeError as the pool does.
+        """
         process, ready = self._next, self._ready
         if process is None or self._next_terms is not self.present:
             self.close()

@@ -101,12 +101,12 @@ class Music:
         if self._host is not None:
             self._host.set_anchor(anchor)
 
-    def change_composer(self, offer: Offer, anchor: str) -> None:
-        """Let another play `anchor`: it is made ready, the present one fades out, the other fades in."""
+    def change_composer(self, offer: Offer) -> None:
+        """Let another play in the same style: it is made ready, the present one fades out, it fades in."""
         self.composer = offer
         terms = self._services.composers.terms(offer.name)
         if self._host is not None:
-            self._host.change(terms, anchor)
+            self._host.change(terms)
         if self.egress is not None:
             self.egress.set_refill(terms.refill_samples)
 

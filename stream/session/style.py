@@ -62,7 +62,7 @@ class Style:
             raise ValueError(f"The composer is one of {', '.join(offers)}.")
         if offers[name] is not self._music.composer:
             self.anchor = offers[name].read_anchor(self.text)
-            self._music.change_composer(offers[name], self.text)
+            self._music.change_composer(offers[name])
             log.info("session %s: %s plays from now on", self._name, name)
         return self.anchor
 
