@@ -15,6 +15,11 @@ from stream.sound.level_meter import FLOOR_DB
 
 Json = dict[str, Any]
 MAX_ANCHOR_CHARACTERS = 2000
+LASTING = {
+    **{kind: kind for kind in ("anchor", "composer", "volume", "mute", "hold", "reactivity", "duck")},
+    "panic": "mute",
+}
+"""Controls that set something until it is set anew, and what that counts as."""
 
 
 class BadControl(ValueError):
@@ -29,7 +34,10 @@ def obey(session: Session, message: Json) -> Json:
         raise BadControl(f"The message has no type: {known}")
     if kind not in _CONTROLS:
         raise BadControl(f"The type is not known: {known}")
-    return _CONTROLS[kind](session, message) or {}
+    said = _CONTROLS[kind](session, message) or {}
+    if kind in LASTING:
+        session.set_by_clients.add(LASTING[kind])
+    return said
 
 
 def anchor(text: str, reply: AnchorReply) -> Json:

@@ -24,6 +24,7 @@ def hello(session: Session, presets: tuple[str, ...]) -> Json:
         "composers": composers(session),
         **_settings(session),
         "reactivities": list(session.mood.reactivities),
+        "set": sorted(session.set_by_clients),
     }
 
 

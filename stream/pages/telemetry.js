@@ -6,17 +6,25 @@ import { subprotocols } from "./session.js";
 const SILENCE_LIMIT_MS = 5000; // telemetry comes ten times a second
 const REFUSED = [1008, 1013];
 
-// What a user sets to stay, and where `hello` tells of it.
+const simple = (field) => ({ field, ask: (value) => ({ value }), asked: ({ value }) => value });
+
+// What a user sets to stay: where the service tells of it, how it is asked for as it was told, and what an `ok`
+// to what was asked says that is set. In this order: it is the composer that reads an anchor.
 const LASTING = {
-  anchor: (asked, reply) => ({ anchor: reply.anchor }),
-  composer: ({ name }, reply) => ({ composer: name, anchor: reply.anchor }),
-  volume: ({ value }) => ({ volume: value }),
-  mute: ({ value }) => ({ muted: value }),
-  hold: ({ value }) => ({ held: value }),
-  reactivity: ({ value }) => ({ reactivity: value }),
-  duck: ({ depth_db, source }, reply, hello) => ({
-    duck: { depth_db: depth_db ?? hello.duck.depth_db, source: source ?? hello.duck.source },
-  }),
+  composer: { field: "composer", ask: (name) => ({ name }), asked: ({ name }) => name },
+  anchor: { field: "anchor", ask: ({ text }) => ({ text }), asked: (asked, ok) => ok.anchor },
+  volume: simple("volume"),
+  mute: simple("muted"),
+  hold: simple("held"),
+  reactivity: simple("reactivity"),
+  duck: {
+    field: "duck",
+    ask: (duck) => duck,
+    asked: ({ depth_db, source }, ok, told) => ({
+      depth_db: depth_db ?? told.depth_db,
+      source: source ?? told.source,
+    }),
+  },
 };
 
 /**
@@ -24,7 +32,8 @@ const LASTING = {
  * `detail = true | false` when the socket opens or is lost; before that, `refused` with a sentence when the
  * service will not have us, or "".
  *
- * A service that was restarted has forgotten what was set: whatever was set from this page is set again.
+ * A service that was restarted has forgotten what was set. What this page has set it sets again, as the service
+ * last told it: another page may have changed it since. What was set since the restart is left as it is.
  */
 export class Telemetry extends EventTarget {
   #url;
@@ -32,8 +41,9 @@ export class Telemetry extends EventTarget {
   #closed = false;
   #heardAt = 0;
   #waiting = []; // controls not yet answered: {type, message, resolve, reject}
-  #set = new Map(); // type -> the last message of that type which the server obeyed
-  #id = ""; // of the session we last spoke with
+  #mine = new Set(); // types of LASTING that were set from this page
+  #told = {}; // what is set, as the service last told it
+  #id = ""; // of the session that was told of
   #restoring = false; // while what was set is set again, what is told is half of it
 
   constructor(url) {
@@ -98,43 +108,59 @@ export class Telemetry extends EventTarget {
     if (message.type === "hello") {
       this.#tell("link", true);
       this.#tell("hello", message);
-      const forgotten = this.#id && this.#id !== message.id;
-      this.#id = message.id;
-      if (forgotten) this.#setAgain(message);
+      if (this.#id && this.#id !== message.id) this.#setAgain(message);
+      else this.#know(message);
     } else if (message.type === "settings") {
-      if (!this.#restoring) this.#tell("settings", message);
-    } else if (message.type === "anchor" || message.type === "telemetry") {
-      this.#tell(message.type, message);
+      if (this.#restoring) return;
+      Object.assign(this.#told, message);
+      this.#tell("settings", message);
+    } else if (message.type === "anchor") {
+      if (!this.#restoring) Object.assign(this.#told, message);
+      this.#tell("anchor", message);
+    } else if (message.type === "telemetry") {
+      this.#tell("telemetry", message);
     } else if (message.type === "ok" || message.type === "error") {
       const index = this.#waiting.findIndex(({ type }) => type === message.to);
       if (index < 0) return;
       const [asked] = this.#waiting.splice(index, 1);
       if (message.type === "ok") {
-        this.#keep(asked.message);
+        this.#keep(asked.message, message);
         asked.resolve(message);
       } else asked.reject(new Error(message.detail));
     }
   }
 
   async #setAgain(hello) {
+    const socket = this.#socket;
     const now = { ...hello };
     this.#restoring = true;
-    for (const asked of [...this.#set.values()]) {
+    for (const [type, { field, ask }] of Object.entries(LASTING)) {
+      if (!this.#mine.has(type) || hello.set.includes(type)) continue;
       try {
-        Object.assign(now, LASTING[asked.type](asked, await this.send(asked), now));
+        await this.send({ type, ...ask(this.#told[field]) });
+        now[field] = this.#told[field];
       } catch {
-        // Not possible any more, or gone again: then the next hello starts over.
+        // Not possible any more, or gone again.
       }
     }
     this.#restoring = false;
+    if (socket.readyState !== WebSocket.OPEN) return; // the next hello starts over
+    this.#know(now);
     this.#tell("hello", now);
   }
 
-  #keep(message) {
-    if (message.type === "panic") this.#set.set("mute", { type: "mute", value: true });
-    else if (message.type in LASTING) {
-      this.#set.set(message.type, { ...this.#set.get(message.type), ...message }); // a duck may name half of it
-    }
+  #know(hello) {
+    this.#id = hello.id;
+    this.#told = { ...hello };
+  }
+
+  /** The server obeyed. It tells of it to all, but may be gone before it does. */
+  #keep(message, ok) {
+    const asked = message.type === "panic" ? { type: "mute", value: true } : message;
+    if (!(asked.type in LASTING)) return;
+    const { field, asked: set } = LASTING[asked.type];
+    this.#mine.add(asked.type);
+    this.#told[field] = set(asked, ok, this.#told[field]);
   }
 
   #tell(name, detail) {

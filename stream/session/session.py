@@ -66,6 +66,8 @@ class Session:
         self.style = Style(name, services, self.music)
         self.control = Control(services, self.music, self.time_s)
         self.remarks = Remarks()
+        self.set_by_clients: set[str] = set()
+        """What clients have set since the session began, by their messages' types."""
         self.obs_status = ObsStatus("off", "")
         self.recordings = Recordings(
             name, services, music=self.music, style=self.style, control=self.control, remarks=self.remarks

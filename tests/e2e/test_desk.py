@@ -56,6 +56,57 @@ def studio(client: Client, browser: Browser) -> Iterator[Watched]:
     page.close()
 
 
+RESTARTED = """async () => {
+  const {Telemetry} = await import("/pages/telemetry.js");
+  Math.random = () => 0; // the shortest waits between tries
+  const sockets = [];
+  let waiting = null;
+  window.WebSocket = class {
+    static OPEN = 1;
+    readyState = 1;
+    said = [];
+    answers = true;
+    constructor() { sockets.push(this); waiting?.(this); }
+    send(text) {
+      this.said.push(JSON.parse(text));
+      const {type, text: anchor} = this.said.at(-1);
+      if (this.answers) queueMicrotask(() => this.tell({type: "ok", to: type, anchor: {text: anchor}}));
+    }
+    tell(message) { this.onmessage({data: JSON.stringify(message)}); }
+    close() { this.readyState = 3; this.onclose({code: 1006, reason: ""}); }
+  };
+  const next = () => new Promise((resolve) => (waiting = (socket) => setTimeout(resolve, 0, socket)));
+  const settled = () => new Promise((resolve) => setTimeout(resolve, 20));
+  const settings = {volume: 1, muted: false, held: false, reactivity: "calm"};
+  const hello = (id, set) => ({
+    type: "hello", id, set, anchor: {text: "lofi"}, composer: "a", ...settings,
+    duck: {depth_db: 12, source: "none"},
+  });
+
+  const coming = next();
+  const telemetry = new Telemetry("ws://scripted");
+  telemetry.open();
+  let socket = await coming;
+  socket.tell(hello("one", []));
+  await telemetry.send({type: "anchor", text: "slow piano"});
+  await telemetry.send({type: "volume", value: 0.6});
+  // Another page has set the volume since, and what is not this page's to restore.
+  socket.tell({type: "settings", ...settings, volume: 0.3, held: true, duck: {depth_db: 12, source: "obs"}});
+  await telemetry.send({type: "duck", depth_db: 6}); // and the service goes away before it tells of it
+
+  for (const [id, set, answers] of [["two", [], false], ["two", ["anchor"], true], ["two", [], true]]) {
+    const again = next();
+    socket.close();
+    socket = await again;
+    socket.answers = answers;
+    socket.tell(hello(id, set));
+    await settled();
+  }
+  telemetry.close();
+  return sockets.map(({said}) => said);
+}"""
+
+
 def heard(page: Watched, what: Callable[[dict[str, Any]], bool], limit_s: float = 20.0) -> None:
     """Wait for telemetry from now on that `what` is true of."""
     start, limit = len(page.heard), time.monotonic() + limit_s
@@ -161,6 +212,24 @@ def test_what_is_set_on_one_page_is_shown_on_the_others(
     page.get_by_label("Steps aside for").select_option("none")
     expect(other.get_by_label("Steps aside for")).to_have_value("none")
     other.close()
+
+
+def test_a_restarted_service_is_told_what_was_set_last_and_only_what_nobody_has_set_since(
+    client: Client, browser: Browser
+) -> None:
+    """Two pages that each set again their own last choice would fight."""
+    page = browser.new_page()
+    page.goto(f"{client.url}/source")
+    said = page.evaluate(RESTARTED)
+    page.close()
+    volume = {"type": "volume", "value": 0.3}
+    anchor = {"type": "anchor", "text": "slow piano"}
+    assert said == [
+        [anchor, {"type": "volume", "value": 0.6}, {"type": "duck", "depth_db": 6}],  # the user
+        [anchor],  # and the service goes away again
+        [volume, {"type": "duck", "depth_db": 6, "source": "obs"}],  # the anchor was set on another page
+        [],  # the line was lost, the session is the same
+    ]
 
 
 def test_a_slider_in_the_hand_is_not_moved_by_another_page(

@@ -66,6 +66,7 @@ def test_hello_says_how_things_are() -> None:
             "reactivity": "balanced",
             "reactivities": ["balanced", "calm"],
             "duck": {"depth_db": 12.0, "source": "none"},
+            "set": [],
         }
 
     with_session(check)
@@ -111,6 +112,22 @@ def test_controls_do_what_they_say() -> None:
         assert messages.anchored(session)["composer"] == "high"
         assert say(type="reactivity", value="calm")["type"] == "ok"
         assert session.mood.reactivity == "calm"
+
+    with_session(check)
+
+
+def test_what_clients_have_set_is_named_to_who_comes_later() -> None:
+    def check(session: Session) -> None:
+        def named_after(**message: object) -> object:
+            messages.answer(session, json.dumps(message))
+            return messages.hello(session, scripted.PRESETS)["set"]
+
+        session.set_anchor("the picture's")  # which is nobody's wish
+        assert named_after(type="steer", valence=0.5, arousal=0.5) == []
+        assert named_after(type="volume", value=7) == [], "it was refused"
+        assert named_after(type="volume", value=0.5) == ["volume"]
+        assert named_after(type="panic") == ["mute", "volume"]
+        assert named_after(type="duck", depth_db=6) == ["duck", "mute", "volume"]
 
     with_session(check)
 
