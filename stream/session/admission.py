@@ -38,8 +38,13 @@ READINGS_HZ = {
 PICTURES = {Level.FEWER_PICTURES: Pictures.ONE_A_SECOND, Level.KEY_FRAMES: Pictures.KEY_FRAMES}
 RETRY_AFTER_S = 20
 LASTING_S = 20.0
-"""A load counts against new sessions when it lasted for half of this: a composer that begins takes a whole
-core for seconds, and two sessions may well begin together. A session is fresh for as long."""
+"""A load counts against new sessions when it lasted for half of this. A session is fresh for as long."""
+LOADS_KEPT = round(LASTING_S / SAMPLE_S)
+BEGINS_S = LASTING_S / 2
+"""So long what a session's composer takes is no strain by itself, and not in the load: it makes its
+instruments, a whole core for seconds, and two sessions may well begin together. What it does to the music and
+to the event loop is strain all the same. Half as long as a session is fresh: what it takes is known by then.
+"""
 EXPECTED_CORES = 0.25
 """What a session will take, while none has run for long enough to tell."""
 WORDS = {
@@ -77,9 +82,12 @@ class Admission:
         self._ticks: Ticks | None = None
         self._own: tuple[float, float] | None = None
         self._underruns: dict[str, int] = {}
-        self._loads: deque[tuple[float | None, float]] = deque(maxlen=round(LASTING_S / SAMPLE_S))
-        """Of everybody and our own, a pair a sample."""
-        self._first_seen_s: dict[str, float] = {}
+        self._loads: deque[tuple[float | None, float]] = deque(maxlen=LOADS_KEPT)
+        """Of everybody and our own, a pair a sample, without composers that begin."""
+        self._first_seen_s: dict[tuple[str, bool], float] = {}
+        """By session and whether there is music: with that it is fresh again."""
+        self._composers_s: dict[int | None, float] = {}
+        """Processor time of composers, by their processes."""
         self.level = Level.ALL
         self.cpu: float | None = None
         """Share of all cores that anybody uses; None before it is known."""
@@ -92,14 +100,16 @@ class Admission:
         they are now, more of them than that: while anything is given up nobody is let in."""
         if sessions > 0 and not self._sensing.carries(1):
             return True
+        # Of a service that has just begun, those that are missing count as idle: nothing has lasted yet.
+        missing = [0.0] * (LOADS_KEPT - len(self._loads))
         known = [cpu for cpu, _ in self._loads if cpu is not None]
         own = [own for _, own in self._loads]
         now_s = self._clock()
         settled = sum(now_s - first_s > LASTING_S for first_s in self._first_seen_s.values())
         return not room_for_another(
             self.level,
-            median(known) if known else None,
-            median(own) if own else 0.0,
+            median(known + missing) if known else None,
+            median(own + missing),
             sessions,
             max(0, sessions - settled),
             EXPECTED_CORES / (os.cpu_count() or 1),
@@ -127,9 +137,11 @@ class Admission:
 
     def measure(self, sessions: Iterable[Session], late_s: float) -> Sample:
         now_s, live = self._clock(), list(sessions)
-        self._measure_cpu(now_s, live)
-        self._loads.append((self.cpu, self.own_cpu))
-        self._first_seen_s = {each.id: self._first_seen_s.get(each.id, now_s) for each in live}
+        seen = [(each.id, each.egress is not None) for each in live]
+        self._first_seen_s = {each: self._first_seen_s.get(each, now_s) for each in seen}
+        beginning = self._measure_cpu(now_s, live)
+        cpu = None if self.cpu is None else max(0.0, self.cpu - beginning)
+        self._loads.append((cpu, max(0.0, self.own_cpu - beginning)))
         underruns, buffer_s, backlog = 0, float("inf"), 0.0
         counts: dict[str, int] = {}
         for session in live:
@@ -142,18 +154,29 @@ class Admission:
             if waiting is not None:
                 backlog = max(backlog, len(waiting) / MAX_ENCODED["video"])
         self._underruns = counts
-        return Sample(now_s, self.cpu, late_s, underruns, backlog, buffer_s)
+        return Sample(now_s, cpu, late_s, underruns, backlog, buffer_s)
 
-    def _measure_cpu(self, now_s: float, sessions: list[Session]) -> None:
+    def _measure_cpu(self, now_s: float, sessions: list[Session]) -> float:
+        """What composers that begin take of all cores."""
         ticks = machine_ticks()
         if ticks is not None and self._ticks is not None and ticks.all > self._ticks.all:
             self.cpu = (ticks.busy - self._ticks.busy) / (ticks.all - self._ticks.all)
         self._ticks = ticks
-        cpu_s = time.process_time() + sum(spent(s.composer_pid).cpu_s for s in sessions)
+        before = self._composers_s
+        self._composers_s = {pid: spent(pid).cpu_s for pid in (each.composer_pid for each in sessions)}
+        begun = {each.composer_pid for each in sessions if self._begins(each, now_s)}
+        cpu_s = time.process_time() + sum(self._composers_s.values())
+        beginning = 0.0
         if self._own is not None and now_s > self._own[0]:
-            share = (cpu_s - self._own[1]) / (now_s - self._own[0]) / (os.cpu_count() or 1)
-            self.own_cpu = max(0.0, share)  # a composer that ended takes its time with it
+            capacity_s = (now_s - self._own[0]) * (os.cpu_count() or 1)
+            self.own_cpu = max(0.0, cpu_s - self._own[1]) / capacity_s  # who ended takes its time with it
+            taken_s = sum(self._composers_s[pid] - before[pid] for pid in begun & before.keys())
+            beginning = taken_s / capacity_s
         self._own = (now_s, cpu_s)
+        return beginning
+
+    def _begins(self, session: Session, now_s: float) -> bool:
+        return now_s - self._first_seen_s.get((session.id, True), float("-inf")) < BEGINS_S
 
     def apply(self, level: Level, sessions: Iterable[Session]) -> None:
         """Make `level` hold for every session, also for publishers that came since."""

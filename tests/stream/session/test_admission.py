@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
+from stream.composing.losses import ComposerStatus
 from stream.errors import Refused
-from stream.session.admission import Admission, machine_ticks
+from stream.process_cost import Spent
+from stream.session import admission as admission_module
+from stream.session.admission import Admission, Ticks, machine_ticks
 from stream.session.load import DOWN_AFTER_S, UP_AFTER_S, Governor, Level, Sample, room_for_another
 
 INF = float("inf")
@@ -114,8 +118,9 @@ def test_what_takes_a_core_for_seconds_only_refuses_nobody(monkeypatch: pytest.M
     admission = Admission(Sensing(), 8.0, lambda: now_s[0])  # type: ignore[arg-type]
     load = [0.1]
 
-    def measure_cpu(t_s: float, live: object) -> None:
+    def measure_cpu(t_s: float, live: object) -> float:
         admission.cpu, admission.own_cpu = load[0], load[0] - 0.05
+        return 0.0
 
     monkeypatch.setattr(admission, "_measure_cpu", measure_cpu)
     monkeypatch.setattr("os.cpu_count", lambda: 2)
@@ -133,6 +138,92 @@ def test_what_takes_a_core_for_seconds_only_refuses_nobody(monkeypatch: pytest.M
     assert not seconds(8, 0.9), "a composer that begins"
     assert seconds(8, 0.9), "but this lasts"
     assert not seconds(30, 0.3)
+
+
+class Playing(Idle):
+    """Music of `pid`'s, which is as it should be."""
+
+    class egress:
+        underruns = 0
+        state = "playing"
+
+    composer_status = ComposerStatus("playing", 0, "")
+    buffer_ms = 140.0
+
+    def __init__(self, name: str, pid: int) -> None:
+        super().__init__(name)
+        self.composer_pid = pid  # type: ignore[assignment]
+
+
+class TwoCores:
+    """A machine in virtual time, of which `service` and the others in `cores` take so much each."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now_s = 0.0
+        self._spent_s: dict[Any, float] = {}
+        self.admission = Admission(Sensing(), 8.0, lambda: self.now_s)  # type: ignore[arg-type]
+        self.governor = Governor()
+        monkeypatch.setattr(admission_module, "machine_ticks", self._ticks)
+        monkeypatch.setattr(admission_module, "spent", lambda pid: Spent(self._spent_s.get(pid, 0.0), 0.0))
+        monkeypatch.setattr("time.process_time", lambda: self._spent_s.get("service", 0.0))
+        monkeypatch.setattr("os.cpu_count", lambda: 2)
+
+    def _ticks(self) -> Ticks:
+        return Ticks(round(100 * sum(self._spent_s.values())), round(200 * self.now_s))
+
+    def run(self, seconds: int, live: list[Idle], late_s: float = 0.0, **cores: float) -> list[bool]:
+        """Whether one session more was refused, second by second. `p7` is process 7."""
+        refused = []
+        for _ in range(seconds):
+            self.now_s += 1.0
+            for name, share in cores.items():
+                key = int(name[1:]) if name[0] == "p" else name
+                self._spent_s[key] = self._spent_s.get(key, 0.0) + share
+            sample = self.admission.measure(live, late_s)  # type: ignore[arg-type]
+            self.admission.apply(self.governor.note(sample), [])
+            refused.append(self.admission.refuses(len(live)))
+        return refused
+
+
+def test_who_comes_while_the_first_composer_begins_is_let_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both cores are taken for seconds: by a composer that makes its instruments."""
+    machine = TwoCores(monkeypatch)
+    first = Playing("a", 7)
+    assert not any(machine.run(9, [first], service=0.9, p7=1.05))
+    assert not any(machine.run(30, [first], service=0.2, p7=0.15))
+
+
+def test_what_takes_seconds_only_refuses_nobody_although_the_service_has_just_begun(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine = TwoCores(monkeypatch)
+    first = Playing("a", 7)
+    assert not any(machine.run(8, [first], game=1.5, p7=0.2))
+    assert machine.run(8, [first], game=1.5, p7=0.2)[-1], "but this lasts"
+
+
+def test_what_lasts_longer_than_a_beginning_is_a_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = TwoCores(monkeypatch)
+    assert machine.run(20, [Playing("a", 7)], service=0.9, p7=1.05)[-1]
+    assert machine.admission.level > Level.ALL
+
+
+@pytest.mark.parametrize("strain", [{"game": 1.0, "p7": 0.1}, {"late_s": 0.1, "p7": 1.05}])
+def test_a_beginning_excuses_nobody_else(monkeypatch: pytest.MonkeyPatch, strain: dict[str, float]) -> None:
+    machine = TwoCores(monkeypatch)
+    assert machine.run(5, [Playing("a", 7)], service=0.9, **strain)[-1]
+
+
+def test_music_that_begins_late_counts_as_a_beginning_and_as_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page may be open for long before anybody sends a picture or listens."""
+    machine = TwoCores(monkeypatch)
+    machine.run(60, [Idle("a")], service=0.1)
+    assert not any(machine.run(9, [Playing("a", 7)], service=0.9, p7=1.05))
+    # Six that have just begun to play, of which nothing is in the load yet: no room for another.
+    six = [Playing(name, pid) for pid, name in enumerate("abcdef")]
+    machine = TwoCores(monkeypatch)
+    machine.run(60, [Idle(each.id) for each in six], service=0.1)
+    assert machine.run(1, [*six], service=0.1)[-1]
 
 
 def test_the_machine_is_measured() -> None:
