@@ -13,8 +13,9 @@ collect_ignore = ["audiocraft"]
 """Its tests run in an environment of their own: `make test-audiocraft`."""
 
 BEGUN_FIRST = (
-    "test_soak", "test_composers", "test_pages", "test_desk", "test_ways", "test_pages_composers",
-    "test_bad_network", "test_faults", "test_surroundings",
+    "test_soak", "test_composers", "test_pages", "test_desk", "test_ways", "test_bad_network",
+    "test_pages_composers", "test_faults", "test_surroundings", "test_loopback", "test_pages_tokens",
+    "test_obs", "test_slow_reading", "test_gstreamer",
 )  # fmt: skip
 """The files that take longest: none of them is left to one worker when the others have nothing more to do."""
 
