@@ -12,6 +12,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 from av import VideoFrame
+from av.stream import Disposition
 
 from sensor.errors import DataError
 from sensor.live import Eye, LiveSensor
@@ -70,9 +71,9 @@ def sense(
     file cannot be read or nothing is found; an unreadable file inside a folder is logged and left out.
     """
     AffectWindow(preset)  # an unknown preset, or no place for the table, is refused before an hour of work
+    files = list(files_in(paths))
     if csv_path is not None:
-        _check_table(csv_path)
-    files = list(_files(paths))
+        _check_table(csv_path, [file for file, _ in files])
     if not files:
         raise DataError(
             f"no pictures or clips in {', '.join(str(path) for path in paths) or 'an empty list'}"
@@ -99,16 +100,26 @@ def sense(
 
 
 def write_csv(path: Path, found: Sequence[Sensed]) -> None:
-    """Rows of all files, header `path,t_s,valence,arousal,confidence,cut`; all or nothing."""
-    part = path.with_name(f".{path.name}.part")
+    """Rows of all files, header `path,t_s,valence,arousal,confidence,cut`; all or nothing.
+
+    A pipe or a device is written to, not replaced.
+    """
+    part = path if _is_special(path) else path.with_name(f".{path.name}.part")
     try:
-        with part.open("w", newline="", encoding="utf-8") as file:
+        # A name that is not text is written as JSON would.
+        with part.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
             write_rows(file, found)
-        part.replace(path)
+        if part != path:
+            part.replace(path)
     except OSError as error:
         raise DataError(f"{path}: the table cannot be written ({error.strerror})") from None
     finally:
-        part.unlink(missing_ok=True)
+        if part != path:
+            part.unlink(missing_ok=True)
+
+
+def _is_special(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def write_rows(file: IO[str], found: Sequence[Sensed]) -> None:
@@ -121,11 +132,20 @@ def write_rows(file: IO[str], found: Sequence[Sensed]) -> None:
             writer.writerow([row.path, *numbers, int(row.cut)])
 
 
-def _check_table(path: Path) -> None:
+def check_is_none_of(path: Path, files: Sequence[Path]) -> None:
+    """Raises `DataError` when `path` is one of `files`, by whatever name."""
+    if path.exists() and any(file.exists() and file.samefile(path) for file in files):
+        raise DataError(f"{path} is one of the files that are read: give another name")
+
+
+def _check_table(path: Path, files: Sequence[Path]) -> None:
     """Whether a table can be written there, without touching what is there. Raises `DataError`."""
     if path.suffix.lower() in PICTURES | CLIPS:
         # `sense --csv *.mp4` names the first clip as the table.
         raise DataError(f"{path}: that is the name of a picture or a clip; the table's name ends in .csv")
+    check_is_none_of(path, files)
+    if _is_special(path):
+        return
     new = not path.exists()
     try:
         path.open("a").close()
@@ -135,7 +155,7 @@ def _check_table(path: Path) -> None:
         path.unlink()
 
 
-def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
+def files_in(paths: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
     """Files to read, and whether each was named itself."""
     for path in paths:
         if path.is_dir():
@@ -175,10 +195,15 @@ def _frames(path: Path) -> Iterator[tuple[float, float, VideoFrame]]:
     """(seconds since the first frame, share of the file, frame); stops with a warning where a clip breaks."""
     first_s: float | None = None
     try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
+        # From the root on: `12:30.png` would be an address of the protocol 12.
+        with av.open(str(path.absolute())) as container:
+            # A cover may stand before the picture; alone, it is a still.
+            streams = sorted(
+                container.streams.video, key=lambda each: Disposition.attached_pic in each.disposition
+            )
+            if not streams:
                 raise DataError(f"{path}: no video stream")
-            stream = container.streams.video[0]
+            stream = streams[0]
             length_s = float(container.duration / av.time_base) if container.duration else 0.0
             rate_hz = float(stream.average_rate or 25)
             for count, frame in enumerate(container.decode(stream)):
@@ -188,8 +213,12 @@ def _frames(path: Path) -> Iterator[tuple[float, float, VideoFrame]]:
                 yield t_s, min(1.0, t_s / length_s) if length_s > 0 else 0.0, frame
     except (OSError, av.FFmpegError, ValueError) as error:
         if first_s is None:
-            raise DataError(f"{path}: not a readable picture or clip ({error})") from None
-        log.warning("%s: cannot be read to its end (%s)", path, error)
+            raise DataError(f"{path}: not a readable picture or clip ({_reason(error)})") from None
+        log.warning("%s: cannot be read to its end (%s)", path, _reason(error))
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 class _Thumbnails:

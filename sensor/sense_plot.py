@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensor.errors import SensorError
-from sensor.sense import Sensed
+from sensor.sense import Sensed, check_is_none_of, files_in
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,16 +24,33 @@ THUMBNAIL_RATIO = 1.45
 GAP = 0.97
 
 
-def plot(found: Sequence[Sensed], path: Path) -> None:
-    """Draw all files one after another on one time axis and save it to `path`.
+def check_plot(path: Path, paths: Sequence[Path]) -> None:
+    """Whether a plot of what is in `paths` can be written, before any of it is read.
 
-    Raises `SensorError` when matplotlib is not installed or cannot write this kind of file.
+    Raises `SensorError`: matplotlib is not installed or cannot write this kind of file, there is no such
+    folder, or `path` is one of the files that are to be read.
     """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ModuleNotFoundError:
         raise SensorError("a plot needs matplotlib: pip install 'narrascore-live[demo]'") from None
+    known = FigureCanvasAgg(Figure()).get_supported_filetypes()
+    if path.suffix.lower().removeprefix(".") not in known:
+        raise SensorError(f"{path.name}: a plot's name ends in .png, .svg or .pdf")
+    if path.is_dir() or not path.parent.is_dir():
+        raise SensorError(f"{path}: the plot cannot be written there: give a file in a folder that exists")
+    check_is_none_of(path, [file for file, _ in files_in(paths)])
+
+
+def plot(found: Sequence[Sensed], path: Path) -> None:
+    """Draw all files one after another on one time axis and save it to `path`; all or nothing.
+
+    Raises `SensorError` when it cannot be written. See `check_plot`.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     lengths = [max(each.rows[-1].t_s, STILL_S) for each in found]
     starts = [0.0, *np.cumsum(lengths).tolist()]
     figure = Figure(figsize=(13, 5), layout="constrained")
@@ -49,10 +66,14 @@ def plot(found: Sequence[Sensed], path: Path) -> None:
     curve.axhline(0, color="#bbbbbb", linewidth=0.8)
     curve.set(ylim=(-1, 1), xlabel="seconds", ylabel="affect")
     curve.legend(loc="lower right", ncols=4, frameon=False)
+    part = path.with_name(f".{path.stem}.part{path.suffix}")
     try:
-        figure.savefig(path, dpi=110)
-    except (ValueError, OSError) as error:
-        raise SensorError(f"{path}: the plot could not be written ({error})") from None
+        figure.savefig(part, dpi=110)
+        part.replace(path)
+    except OSError as error:
+        raise SensorError(f"{path}: the plot could not be written ({error.strerror})") from None
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _draw_film(axes: Axes, found: Sequence[Sensed], starts: Sequence[float]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -98,8 +99,25 @@ def test_the_plot(eye: Eye, clip: Path, tmp_path: Path) -> None:
     found = sense([clip, tmp_path / "one.png"], eye)
     plot(found, tmp_path / "plot.png")
     assert read_still(tmp_path / "plot.png").width > 1000
-    with pytest.raises(SensorError, match=r"plot\.nonsense"):
-        plot(found, tmp_path / "plot.nonsense")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mp4", "one.png", "plot.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [("plot.nonsense", r"ends in \.png"), ("nowhere/plot.png", "folder"), ("one.png", "are read")],
+)
+def test_a_plot_that_cannot_be_written_is_refused_before_any_work(
+    tmp_path: Path, name: str, word: str
+) -> None:
+    pytest.importorskip("matplotlib", reason="pip install 'narrascore-live[demo]'")
+    from sensor.sense_plot import check_plot
+
+    write_png(tmp_path / "one.png", blobs(3, 96, 64))
+    before = (tmp_path / "one.png").read_bytes()
+    for paths in ([tmp_path / "one.png"], [tmp_path]):
+        with pytest.raises(SensorError, match=word):
+            check_plot(tmp_path / name, paths)
+    assert (tmp_path / "one.png").read_bytes() == before
 
 
 def test_the_table_needs_a_place(eye: Eye, clip: Path, tmp_path: Path) -> None:
@@ -123,3 +141,41 @@ def test_a_clip_is_not_taken_for_the_table(eye: Eye, clip: Path) -> None:
     with pytest.raises(DataError, match=r"ends in \.csv"):
         sense([clip], eye, csv_path=clip)
     assert clip.read_bytes() == before
+
+
+def test_what_is_read_is_not_taken_for_the_table(eye: Eye, tmp_path: Path) -> None:
+    picture = tmp_path / "picture"
+    write_png(tmp_path / "one.png", blobs(3, 96, 64))
+    (tmp_path / "one.png").rename(picture)
+    before = picture.read_bytes()
+    with pytest.raises(DataError, match="are read"):
+        sense([picture], eye, csv_path=tmp_path / "." / "picture")
+    assert picture.read_bytes() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_written_to_and_stays_one(eye: Eye, tmp_path: Path) -> None:
+    write_png(tmp_path / "one.png", blobs(3, 96, 64))
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        sense([tmp_path / "one.png"], eye, csv_path=pipe)
+        assert os.read(reader, 1000).startswith(b"path,t_s")
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("name", ["12:30.png", "%03d.png", "a[1].png", "-.png", os.fsdecode(b"bad\xff.png")])
+def test_a_file_may_be_called_anything(
+    eye: Eye, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_png(tmp_path / "one.png", blobs(3, 96, 64))
+    try:
+        (tmp_path / "one.png").rename(name)
+    except OSError:
+        pytest.skip("this system has no such names")
+    sense([Path(name)], eye, csv_path=tmp_path / "out.csv")
+    assert len((tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()) == 2

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import socket
 import subprocess
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from composer import weights
-from stream.cli import bench
+from stream.cli import bench, files
 from stream.cli.__main__ import make_command
 from stream.cli.music import read_anchor
 
@@ -67,6 +70,24 @@ def test_sense_refuses_what_is_not_there(tmp_path: Path) -> None:
     result = runner.invoke(app, ["sense", str(tmp_path / "nothing.mp4")])
     assert result.exit_code == 1
     assert "nothing.mp4" in result.stderr.replace("\n", "")
+
+
+class Full(io.StringIO):
+    """Where nothing more can be written."""
+
+    def write(self, _: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_sense_says_that_its_rows_cannot_be_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sensor.live.create_eye", lambda: None)
+    monkeypatch.setattr("sensor.sense.sense", lambda *_: [])
+    monkeypatch.setattr("sys.stdout", Full())
+    with pytest.raises(typer.Exit) as ended:
+        files.sense([Path("any.png")])
+    assert ended.value.exit_code == 1 and "--csv" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("stage", ["symbolic", "symbolic-adapter"])
