@@ -44,7 +44,7 @@ def _placed(path: Path, start_s: float) -> Iterator[Block]:
     resampler = av.AudioResampler("fltp", "stereo", SAMPLE_RATE_HZ)
     at = 0
     try:
-        with av.open(str(path)) as source:
+        with av.open(str(path.absolute())) as source:
             if not source.streams.audio:
                 return
             for frame in source.decode(source.streams.audio[0]):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from stream.beside.clips import sample_clips
 from stream.ports import SAMPLE_RATE_HZ, Block
-from stream.sound.soundtrack import SoundtrackError, check_target, look, replace_sound
+from stream.sound.soundtrack import SoundtrackError, check_holds, check_target, look, replace_sound
 from tests.stream.clips import heard, make_clip, picture_packets
 
 CLICK_S = 1.0
@@ -63,6 +64,36 @@ def test_webm_takes_what_it_can_hold_and_says_what_it_cannot(tmp_path: Path) -> 
     assert picture_packets(target)[0][0] == picture_packets(tmp_path / "in.webm")[0][0]
     with pytest.raises(SoundtrackError, match=r"webm.*h264.*\.mkv"):
         replace_sound(make_clip(tmp_path / "in.mp4"), target, clicks(2.0))
+
+
+@pytest.mark.skipif("libsvtav1" not in av.codecs_available, reason="nothing here writes AV1")
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
+def test_av1_is_copied_though_it_is_only_decoded(tmp_path: Path, suffix: str) -> None:
+    clip, target = make_clip(tmp_path / "in.mp4", frames=5, codec="libsvtav1"), tmp_path / f"out{suffix}"
+    replace_sound(clip, target, clicks(2.0))
+    assert [p[0] for p in picture_packets(target)] == [p[0] for p in picture_packets(clip)]
+
+
+def test_what_no_ending_can_hold_is_to_be_converted(tmp_path: Path) -> None:
+    with pytest.raises(SoundtrackError, match=r"mkv.*flv1.*Convert"):
+        check_holds(make_clip(tmp_path / "in.flv", frames=5, codec="flv1"), tmp_path / "out.mkv")
+
+
+def test_a_pause_counts_once(tmp_path: Path) -> None:
+    """Pictures out of order stand before the pause that the packet after them tells of."""
+    clip = make_clip(tmp_path / "in.mkv", pause=1500)
+    for source in (clip, tmp_path / "out.mp4"):
+        assert look(source).length_s == pytest.approx(62.0, abs=0.01)
+        replace_sound(clip, tmp_path / "out.mp4", clicks(2.0))
+
+
+def test_a_damaged_clock_is_refused(tmp_path: Path) -> None:
+    once = make_clip(tmp_path / "once.ts")
+    (tmp_path / "twice.ts").write_bytes(2 * once.read_bytes())
+    with pytest.raises(SoundtrackError, match=r"twice\.ts.*go back at 2\.0 s"):
+        look(tmp_path / "twice.ts")
+    with pytest.raises(SoundtrackError, match="72 hours"):
+        look(make_clip(tmp_path / "days.mkv", pause=3 * 86_400 * 25))
 
 
 @pytest.mark.parametrize("name", ["out.avi", "out", "out.wav"])
