@@ -15,15 +15,10 @@ from composer.piano_roll import PianoRoll
 from composer.played import Begun, Sounded
 from composer.presets import SECTIONS
 from composer.score import SAMPLE_RATE_HZ
-from stream.cli.outputs import whole
+from stream.cli.outputs import OutputError, check_place, whole
 from stream.cli.sheet import COLUMNS, draw
-from stream.errors import StreamError
 from stream.sound.spectrogram import Spectrogram
 from stream.sound.wav_file import LONGEST_S, WavFile
-
-
-class OutputError(StreamError):
-    """The files asked for cannot be written; the message says what to change."""
 
 
 class Piece(NamedTuple):
@@ -45,11 +40,12 @@ class Files(NamedTuple):
     plot: Path | None = None
 
 
-def check_files(files: Files, seconds: float) -> None:
-    """Whether `files` can be written, before any work is done.
+def check_files(files: Files, seconds: float, force: bool) -> None:
+    """Whether `files` can be written, before any work is done. `force` lets them replace what is there.
 
     Raises:
-        OutputError: another kind of file is wanted, the piece is too long for one, a library is missing.
+        OutputError: another kind of file is wanted, the piece is too long for one, a library is missing,
+            something is there already, or nothing can be written there.
     """
     for path, suffix in ((files.wav, ".wav"), (files.midi, ".mid"), (files.plot, ".png")):
         if path is not None and path.suffix.lower() != suffix:
@@ -58,12 +54,14 @@ def check_files(files: Files, seconds: float) -> None:
         raise OutputError(f"A WAV file holds at most {LONGEST_S} s; {seconds:g} were asked for.")
     if files.stems is not None and files.stems.exists() and not files.stems.is_dir():
         raise OutputError(f"{files.stems} is a file; --stems wants a folder.")
-    if files.stems is not None and files.wav.resolve() in {
-        (files.stems / f"{section}.wav").resolve() for section in SECTIONS
-    }:
+    stems = [] if files.stems is None else [files.stems / f"{section}.wav" for section in SECTIONS]
+    if files.wav.resolve() in {stem.resolve() for stem in stems}:
         raise OutputError(f"{files.wav} is also the name of a stem: choose another name or folder.")
     if files.plot is not None and find_spec("matplotlib") is None:
         raise OutputError("--plot needs matplotlib: pip install 'narrascore-live[demo]' brings it.")
+    for path in (files.wav, files.midi, files.plot, *stems):
+        if path is not None:
+            check_place(path, force)
 
 
 def write_piece(

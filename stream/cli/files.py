@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -14,12 +15,13 @@ SeedOption = Annotated[
     int, typer.Option(min=0, max=2**31 - 1, help="The same seed and inputs give the same music.")
 ]
 FadeOption = Annotated[float, typer.Option(min=0.0, max=60.0, help="Seconds of fade at the end.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace what exists already.")]
 
 
 def sense(
     paths: Annotated[list[Path], typer.Argument(help="Pictures, clips, or folders of them.")],
-    csv: Annotated[Path | None, typer.Option(help="Write the rows here.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw the curve here (PNG).")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the rows here, in place of what is there.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the curve here (PNG), likewise.")] = None,
     preset: Annotated[str, typer.Option(help="calm, balanced or reactive.")] = "balanced",
     verbose: VerboseOption = False,
 ) -> None:
@@ -31,9 +33,12 @@ def sense(
     from sensor.live import create_eye
     from sensor.sense import sense as work
     from sensor.sense import write_rows
+    from sensor.sense_plot import check_plot
     from sensor.sense_plot import plot as draw
 
     try:
+        if plot is not None:
+            check_plot(plot, paths)
         with Progress(console=console) as progress:
             bar = progress.add_task("sensing", total=1.0)
             found = work(paths, create_eye(), preset, csv, lambda done: progress.update(bar, completed=done))
@@ -41,8 +46,17 @@ def sense(
             draw(found, plot)
     except SensorError as error:
         raise fail(str(error)) from error
-    if csv is None:
+    if csv is not None:
+        return
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # the name of a file need not be text
+    try:
         write_rows(sys.stdout, found)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise  # whoever reads has seen enough: typer ends quietly
+    except OSError as error:
+        raise fail(f"the rows cannot be written ({error.strerror}): give --csv a place for them.") from error
 
 
 def compose(
@@ -66,6 +80,7 @@ def compose(
         typer.Option(help="Folder for lead, harmony, bass and drums, before the bus (float WAV)."),
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Also affect, piano roll and spectrogram (PNG).")] = None,
+    force: ForceOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Compose a piece into a file, faster than it sounds."""
@@ -75,6 +90,7 @@ def compose(
     from composer.affect_curve import constant, read_curve
     from composer.errors import ComposerError
     from stream.cli.composing import Files, Piece, check_files, write_piece
+    from stream.cli.outputs import cannot_write, ended_by_signals
     from stream.cli.terminal import progress_bar, say_speed
     from stream.errors import StreamError
 
@@ -86,7 +102,7 @@ def compose(
             # A reading of one picture is a curve that has no length.
             seconds = curve.end_s if curve.end_s >= 0.1 else 60.0
         files = Files(out, midi, stems, plot)
-        check_files(files, seconds)
+        check_files(files, seconds, force)
         say_anchor(anchor)
         for remark in curve.remarks:
             console.print(remark, style="yellow", highlight=False, markup=False)
@@ -94,11 +110,13 @@ def compose(
             held = f"The curve ends at {curve.end_s:.1f} s; its last value is held from there."
             console.print(held, style="yellow", highlight=False)
         began = time.monotonic()
-        with progress_bar("composing") as step:
+        with ended_by_signals(), progress_bar("composing") as step:
             write_piece(Piece(anchor, seed, curve, seconds, min(fade, seconds)), files, step)
         say_speed(out, seconds, time.monotonic() - began)
-    except (ComposerError, StreamError, OSError) as error:
+    except (ComposerError, StreamError) as error:
         raise fail(str(error)) from error
+    except OSError as error:
+        raise fail(cannot_write(out, error)) from error
 
 
 def score(
@@ -117,7 +135,7 @@ def score(
         float, typer.Option(min=-40.0, max=12.0, help="Level of the music beside the video's own sound.")
     ] = 0.0,
     fade: FadeOption = 1.0,
-    force: Annotated[bool, typer.Option("--force", help="Replace the output if it exists.")] = False,
+    force: ForceOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Give a video its music: its picture is copied as it is, the sound is composed from what is seen."""
@@ -128,6 +146,7 @@ def score(
     from sensor.errors import SensorError
     from sensor.live import create_eye
     from sensor.window import AffectWindow
+    from stream.cli.outputs import cannot_write, ended_by_signals
     from stream.cli.scoring import Order, check, sensed_curve, write_scored
     from stream.cli.terminal import progress_bar, say_speed
     from stream.errors import StreamError
@@ -142,8 +161,10 @@ def score(
         began = time.monotonic()
         with progress_bar("sensing") as step:
             curve = sensed_curve(video, create_eye(), reactivity, step)
-        with progress_bar("composing") as step:
+        with ended_by_signals(), progress_bar("composing") as step:
             write_scored(order, clip, curve, step)
         say_speed(out, clip.length_s, time.monotonic() - began)
-    except (ComposerError, SensorError, StreamError, OSError) as error:
+    except (ComposerError, SensorError, StreamError) as error:
         raise fail(str(error)) from error
+    except OSError as error:
+        raise fail(cannot_write(out, error)) from error

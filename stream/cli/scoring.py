@@ -13,11 +13,11 @@ from composer.offline import Player, compose
 from composer.score import SAMPLE_RATE_HZ
 from sensor.live import Eye
 from sensor.sense import Row, sense
-from stream.cli.outputs import whole
+from stream.cli.outputs import check_place, whole
 from stream.ports import Block
 from stream.sound.mixing import HOP_SAMPLES, Ducker, mixed
 from stream.sound.original_sound import original_sound
-from stream.sound.soundtrack import Clip, SoundtrackError, check_target, look, replace_sound
+from stream.sound.soundtrack import Clip, SoundtrackError, check_holds, check_target, look, replace_sound
 
 BLOCK_SAMPLES = 10 * HOP_SAMPLES
 
@@ -44,15 +44,15 @@ def check(order: Order, force: bool) -> Clip:
     """Whether it can be done, before an hour of work.
 
     Raises:
-        SoundtrackError: the video cannot be read, or the target must not or cannot be written.
+        SoundtrackError: the video cannot be read, or nothing of the target's name can hold its picture.
+        OutputError: the target exists, and `force` is not given; or nothing can be written there.
     """
     clip = look(order.video)
     check_target(order.target)
-    if order.target.exists():
-        if order.target.samefile(order.video):
-            raise SoundtrackError(f"{order.target} is the video itself: write to another file.")
-        if not force:
-            raise SoundtrackError(f"{order.target} exists already: --force replaces it.")
+    if order.target.exists() and order.target.samefile(order.video):
+        raise SoundtrackError(f"{order.target} is the video itself: write to another file.")
+    check_place(order.target, force)
+    check_holds(order.video, order.target)
     return clip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import signal
 from pathlib import Path
 
 import mido
@@ -12,7 +14,8 @@ from typer.testing import CliRunner
 from composer import weights
 from stream.cli import composing
 from stream.cli.__main__ import make_command
-from stream.cli.outputs import whole
+from stream.cli.outputs import ended_by_signals, whole
+from stream.sound.wav_file import WavFile
 from tests.stream.clips import heard
 
 runner = CliRunner()
@@ -93,6 +96,66 @@ def test_what_cannot_be_done_is_refused_in_words(tmp_path: Path, arguments: list
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("name", "option", "word"),
+    [
+        ("there.wav", "-o", "--force"),
+        ("folder.wav", "-o", "is a folder"),
+        ("there.wav/out.wav", "-o", "is a file"),
+        ("there.wav/deep/out.wav", "-o", "is a file"),
+        ("there.mid", "--midi", "--force"),
+        ("deep/there.wav/../../there.wav/out.mid", "--midi", "cannot be written"),
+        ("there.png", "--plot", "--force"),
+        ("stems", "--stems", "--force"),
+    ],
+)
+def test_a_place_that_cannot_be_used_is_refused_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, option: str, word: str
+) -> None:
+    monkeypatch.setattr(composing, "write_piece", None)
+    (tmp_path / "folder.wav").mkdir()
+    (tmp_path / "stems").mkdir()
+    for there in ("there.wav", "there.mid", "there.png", "stems/bass.wav"):
+        (tmp_path / there).write_text("precious")
+    before = sorted(tmp_path.rglob("*"))
+    out = [] if option == "-o" else ["-o", tmp_path / "new" / "out.wav"]
+    said = refused("--anchor", "lofi", *out, option, tmp_path / name)
+    assert word in said and "Errno" not in said
+    assert sorted(tmp_path.rglob("*")) == before and (tmp_path / "there.wav").read_text() == "precious"
+
+
+def test_what_is_there_is_replaced_when_told_to(tmp_path: Path) -> None:
+    (tmp_path / "out.wav").write_text("of yesterday")
+    compose("--anchor", "lofi", "--seconds", 0.5, "--force", "-o", tmp_path / "out.wav")
+    assert len(heard(tmp_path / "out.wav")) == 24_000
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: WavFile, block: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(WavFile, "write", full)
+    said = refused("--anchor", "lofi", "--seconds", 0.5, "-o", tmp_path / "deep" / "out.wav")
+    assert "out.wav cannot be written (No space left on device): free some space" in said
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signals here")
+@pytest.mark.parametrize("number", [signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)])
+def test_whoever_is_told_to_end_leaves_no_half_file(tmp_path: Path, number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+
+    def write_half() -> None:
+        with ended_by_signals(), whole(tmp_path / "deep" / "out.txt") as part:
+            part.write_text("half")
+            signal.raise_signal(number)
+
+    with pytest.raises(SystemExit) as ended:
+        write_half()
+    assert ended.value.code == 128 + number and signal.getsignal(number) is before
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_bad_line_of_a_curve_is_named(tmp_path: Path) -> None:
     curve = tmp_path / "curve.csv"
     curve.write_text("t_s,valence,arousal\n0,0,0\n5,0,0\n4,0,0\n")
@@ -113,7 +176,7 @@ def test_unusable_weights_leave_nothing_behind(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "w" / weights.CARD).write_text("{}")
     monkeypatch.setattr(weights.read, "__defaults__", (tmp_path / "w",))
     assert weights.CARD in refused("--anchor", "lofi", "-o", tmp_path / "o" / "out.wav")
-    assert not list((tmp_path / "o").iterdir())
+    assert not (tmp_path / "o").exists()
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -126,7 +189,7 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 
     with pytest.raises(ZeroDivisionError):
         write_half()
-    assert not list(path.parent.iterdir())
+    assert not path.parent.exists()
     with whole(path) as part:
         part.write_text("all")
     assert path.read_text() == "all" and len(list(path.parent.iterdir())) == 1

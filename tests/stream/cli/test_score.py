@@ -10,9 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 from composer.affect_curve import constant
+from composer.errors import AnchorError
 from sensor.sense import Row
 from stream.beside.clips import sample_clips
 from stream.cli.__main__ import make_command
+from stream.cli.outputs import OutputError
 from stream.cli.scoring import Order, check, curve_of, write_scored
 from stream.ports import Block
 from stream.sound.mixing import Ducker
@@ -33,7 +35,7 @@ def scored(order: Order) -> Block:
     clip = check(order, force=False)
     write_scored(order, clip, constant(0.3, 0.9), told.append, tiny.player())
     assert told == sorted(told) and told[-1] == pytest.approx(1.0)
-    return heard(order.target)
+    return heard(order.target.absolute())
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +89,7 @@ def test_without_sound_of_its_own_there_is_music_only(tmp_path: Path) -> None:
 def test_what_exists_is_replaced_only_when_told_to(clip: Path, tmp_path: Path) -> None:
     target = tmp_path / "out.mp4"
     target.write_text("precious")
-    with pytest.raises(SoundtrackError, match="--force"):
+    with pytest.raises(OutputError, match="--force"):
         check(order(clip, target), force=False)
     check(order(clip, target), force=True)
     copy = shutil.copy(clip, tmp_path / "own.mp4")
@@ -96,10 +98,10 @@ def test_what_exists_is_replaced_only_when_told_to(clip: Path, tmp_path: Path) -
 
 
 def test_a_failure_leaves_what_was_there(clip: Path, tmp_path: Path) -> None:
-    target = tmp_path / "out.webm"
+    target = tmp_path / "out.mp4"
     target.write_text("precious")
-    wanted = order(clip, target)
-    with pytest.raises(SoundtrackError, match="webm"):
+    wanted = order(clip, target)._replace(anchor=" ")
+    with pytest.raises(AnchorError):
         write_scored(wanted, check(wanted, force=True), constant(0, 0), lambda _: None, tiny.player())
     assert target.read_text() == "precious" and list(tmp_path.iterdir()) == [target]
 
@@ -117,6 +119,26 @@ def test_bad_orders_are_refused_before_any_work(
 ) -> None:
     result = runner.invoke(app, ["score", str(clip), "-o", str(tmp_path / "out.mp4"), *arguments])
     assert result.exit_code and word in result.stderr and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [("out.webm", "fits into .mp4"), ("in/out.mp4", "is a file"), ("folder.mp4", "is a folder")],
+)
+def test_what_cannot_be_written_is_refused_before_any_work(tmp_path: Path, name: str, word: str) -> None:
+    (tmp_path / "folder.mp4").mkdir()
+    video = make_clip(tmp_path / "in.mp4", frames=5)
+    video = video.rename(tmp_path / "in")
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises((SoundtrackError, OutputError), match=word):
+        check(order(video, tmp_path / name), force=True)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_video_may_be_called_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_clip(tmp_path / "in.mp4", frames=10, tone_hz=440.0).rename("12:30.mp4")
+    assert np.abs(scored(order(Path("12:30.mp4"), Path("13:30.mp4"), keep_audio=True))).max() > 0.01
 
 
 @pytest.mark.parametrize(("name", "out"), [("none.mp4", "out.mp4"), ("text.mp4", "out.mp4")])
