@@ -10,11 +10,13 @@ import asyncio
 import csv
 import importlib.util
 import multiprocessing
+import signal
 import time
 import wave
 from collections.abc import Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +38,7 @@ from stream.sound.egress import PlayedBlock
 SHOT_S = 5.0
 LEAD_S = 2.0
 CSV_HZ = 10
+WRITTEN = ("score.mp4", "score.wav", "affect.csv", "score.png")
 
 find_clips = sample_clips
 
@@ -61,7 +64,13 @@ async def run(
             for anything to show.
     """
     # A fresh interpreter for the peers and the twin: no thread or graph of ours is copied into it.
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as elsewhere:
+    # Ctrl-C, which it is sent as well, ends it without a word.
+    with ProcessPoolExecutor(
+        1,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_DFL),
+    ) as elsewhere:
         async with serving(app, settings) as url:
             take = await play(app, url, elsewhere, clips, seconds)
         too_slow = spoilt(take, seconds)
@@ -98,6 +107,7 @@ async def play(app: Starlette, url: str, elsewhere: Executor, clips: Sequence[Pa
             raise DemoError(f"The composer could not start: {status.error}")
         progress.update(bar, description="the peers are connecting")
         peers = loop.run_in_executor(elsewhere, run_peers, url, clips, seconds, SHOT_S, LEAD_S)
+        peers.add_done_callback(seen)
         while not peers.done():
             await asyncio.sleep(0.25)
             if session.readings:
@@ -119,6 +129,12 @@ async def play(app: Starlette, url: str, elsewhere: Executor, clips: Sequence[Pa
         seed=session.style.seed,
         cost=meter.cost(),
     )
+
+
+def seen(peers: asyncio.Future[Any]) -> None:
+    """When nobody waits for the peers any more, how they ended is no news."""
+    if not peers.cancelled():
+        peers.exception()
 
 
 def _words(affect: Affect) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import math
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 
 from stream.demo.figures import Take, control_latencies_ms, sensor_lag_s
 from stream.demo.peers import PeersReport
-from stream.demo.run import affect_rows
+from stream.demo.run import affect_rows, seen
 from stream.ports import Affect, Reading
 from stream.process_cost import Cost
 from stream.sensing.reaction import Steer
@@ -37,6 +39,27 @@ def take(**changes: object) -> Take:
         "cost": Cost(0.0, 0.0),
     }
     return Take(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def test_peers_that_nobody_waits_for_end_without_a_word() -> None:
+    told: list[object] = []
+
+    async def leave() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: told.append(context))
+        for interrupted in (True, False):
+            peers: asyncio.Future[object] = loop.create_future()
+            peers.add_done_callback(seen)
+            if interrupted:
+                peers.set_exception(KeyboardInterrupt())
+            else:
+                peers.cancel()
+            await asyncio.sleep(0)
+            del peers
+        gc.collect()
+
+    asyncio.run(leave())
+    assert not told
 
 
 @pytest.mark.parametrize("tau_s", [0.3, 0.8])
