@@ -88,8 +88,10 @@ def read_curve(path: Path) -> AffectCurve:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             return parse_curve(file, str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise CurveError(f"{path} cannot be read: {error}") from error
+    except OSError as error:
+        raise CurveError(f"{path} cannot be read ({error.strerror}): give a CSV file.") from error
+    except UnicodeDecodeError as error:
+        raise CurveError(f"{path} is not text in UTF-8: save it as CSV in UTF-8.") from error
 
 
 def parse_curve(lines: Iterable[str], name: str = "curve") -> AffectCurve:
@@ -105,7 +107,7 @@ def parse_curve(lines: Iterable[str], name: str = "curve") -> AffectCurve:
         if missing:
             raise CurveError(
                 f"{name}, line 1: no column {', '.join(missing)}; "
-                f"the first line must name {','.join(COLUMNS)}."
+                f"the first line must name {','.join(COLUMNS)}, with commas between."
             )
         return _curve(_numbers(((rows.line_num, row) for row in rows), header, name), name)
     except csv.Error as error:

@@ -54,7 +54,7 @@ class MidiFile:
         self._on: dict[tuple[int, int], int] = {}
         """How often (channel, pitch) is struck and not let go."""
         if name:
-            self._meta(0, _NAME, name.encode("utf-8")[:200])
+            self._meta(0, _NAME, name.encode("utf-8", "replace")[:200])
 
     def __enter__(self) -> MidiFile:
         return self

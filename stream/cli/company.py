@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -67,6 +68,8 @@ def company(source: str, obs: str, obs_password: str, play: str | None) -> list[
     if source:
         from stream.beside.clips import ClipError
 
+        if Path(source).is_file():  # or `12:30.mp4` would be an address of the protocol 12
+            source = str(Path(source).absolute())
         try:
             check(source)
         except ClipError as error:

@@ -106,6 +106,7 @@ def serve(
     log_to_console(verbose, log_json)
     from composer.errors import ComposerError
     from stream.access import Access
+    from stream.cli.outputs import OutputError, check_place
     from stream.doors import server
     from stream.settings import Settings
 
@@ -128,7 +129,9 @@ def serve(
             allow_hosts=allow_host or [],
             allow_origins=allow_origin or [],
         )
-    except ValueError as error:
+        if record:
+            check_place(Path(record) / "a recording", force=True)
+    except (ValueError, OutputError) as error:
         raise fail(str(error)) from error
     # A style that was asked for is not asked of the picture.
     anchor_after_s = 0.0 if anchor else vlm_anchor_s
@@ -157,7 +160,9 @@ def serve(
 
 def demo(
     seconds: Annotated[float, typer.Option(min=10.0, max=3600.0, help="How long to play.")] = 30.0,
-    out: Annotated[Path, typer.Option(help="Folder for score.mp4 and what it was made of.")] = Path("demo"),
+    out: Annotated[
+        Path, typer.Option(help="Folder for score.mp4 and what it was made of; those of before are replaced.")
+    ] = Path("demo"),
     anchor: AnchorOption = "cinematic",
     seed: SeedOption = 7,
     verbose: VerboseOption = False,
@@ -170,6 +175,7 @@ def demo(
     import asyncio
 
     from composer.symbolic import create
+    from stream.cli.outputs import check_place
     from stream.demo import run as work
     from stream.demo.table import print_table
     from stream.errors import StreamError
@@ -179,6 +185,8 @@ def demo(
     try:
         clips = work.find_clips()
         work.check_plotting()
+        for name in work.WRITTEN:
+            check_place(out / name, force=True)
         service = app_or_exit(settings)
         keep_for_good()
         figures = asyncio.run(work.run(service, settings, create, clips, seconds, out))

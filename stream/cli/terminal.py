@@ -16,7 +16,10 @@ from rich.markup import escape
 console = Console(stderr=True)
 
 AnchorOption = Annotated[str, typer.Option(help="Style to begin with: a preset's name or free text.")]
-SeedOption = Annotated[int | None, typer.Option(help="The same seed and picture give the same piece.")]
+SeedOption = Annotated[
+    int | None,
+    typer.Option(min=0, max=2**31 - 1, help="The same seed and picture give the same piece."),
+]
 JsonOption = Annotated[bool, typer.Option("--log-json", help="Log to stderr as JSON, one object a line.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say more while running.")]
 

@@ -146,3 +146,8 @@ def test_a_file_is_complete_after_every_flush_and_grows_on(tmp_path: Path) -> No
 def test_velocity_keeps_its_order_and_never_becomes_a_note_off() -> None:
     values = [midi_velocity(v) for v in (1e-6, 0.02, 0.1, 0.35, 1.0, 5.0)]
     assert values == sorted(values) and values[0] >= 1 and values[-1] == values[-2] == 127
+
+
+def test_a_name_that_is_not_text_is_written_as_well_as_it_can_be(tmp_path: Path) -> None:
+    MidiFile(tmp_path / "out.mid", "lo\udcfffi").close()
+    assert mido.MidiFile(tmp_path / "out.mid").tracks[0].name == "lo?fi"

@@ -90,6 +90,27 @@ def test_sense_says_that_its_rows_cannot_be_written(
     assert ended.value.exit_code == 1 and "--csv" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["serve", "--record", "taken"], "is a file"),
+        (["serve", "--seed", "-1"], "--seed"),
+        (["demo", "--out", "taken"], "is a file"),
+        (["demo", "--seed", "-1"], "--seed"),
+    ],
+)
+def test_what_could_not_be_kept_or_played_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], word: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("stream.demo.run.find_clips", list)
+    monkeypatch.setattr("stream.demo.run.check_plotting", lambda: None)
+    Path("taken").write_text("precious")
+    result = runner.invoke(app, arguments)
+    assert result.exit_code and word in " ".join(result.stderr.split())
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["precious"]
+
+
 @pytest.mark.parametrize("stage", ["symbolic", "symbolic-adapter"])
 def test_training_without_scores_says_what_was_expected(tmp_path: Path, stage: str) -> None:
     arguments = [

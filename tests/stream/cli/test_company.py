@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from stream.cli.__main__ import make_command
 from stream.cli.company import company
+from tests.stream.clips import make_clip
 from tests.stream.fake_sound import FakeSound
 
 runner = CliRunner()
@@ -41,6 +42,12 @@ def test_a_picture_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no video")
     result = runner.invoke(app, ["serve", "--port", "0", "--source", str(tmp_path / "notes.txt")])
     assert result.exit_code == 1 and "cannot be read" in said(result.stderr)
+
+
+def test_a_file_may_be_called_like_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_clip(tmp_path / "in.mp4", frames=2).rename("12:30.mp4")
+    assert len(company("12:30.mp4", "", "", None)) == 1
 
 
 def test_the_password_comes_from_the_environment_and_is_not_shown() -> None:
