@@ -3,8 +3,8 @@
     clip = look(Path("in.mp4"))
     replace_sound(Path("in.mp4"), Path("out.mp4"), blocks)  # float32 (n, 2), from clip.start_s on
 
-Nothing of the picture is decoded or encoded here: packets, time stamps and headers are the source's. The
-sound is AAC in MP4 and QuickTime, Opus in Matroska and WebM.
+Nothing of the picture is decoded or encoded here: packets and headers are the source's, and so is its time, but
+for where it begins, which is 0. The sound is AAC in MP4 and QuickTime, Opus in Matroska and WebM.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def _holds(source: InputContainer, video: VideoStream, suffix: str) -> bool:
 
 
 def replace_sound(source_path: Path, target_path: Path, sound: Iterable[Block]) -> None:
-    """Write `target_path`: the picture of `source_path`, and `sound` from the first picture on.
+    """Write `target_path`: the picture of `source_path`, from 0 on, and `sound` with it.
 
     The ending of `target_path` chooses the container and with it the codec of the sound.
 
@@ -174,11 +174,16 @@ def replace_sound(source_path: Path, target_path: Path, sound: Iterable[Block]) 
         ):
             video = _picture(source_path, source.streams.video)
             copied, heard = _streams(source, video, target, kind)
-            encoded = _encoded(target, heard, sound, start_s)
-            heard_s: float | None = start_s
+            encoded = _encoded(target, heard, sound)
+            heard_s: float | None = 0.0
             for packet in source.demux(video):
                 if not packet.size or packet.pts is None or packet.time_base is None:
                     continue  # the demuxer's end mark
+                # A clock that begins late, as a broadcast's does, would be a black beginning.
+                late = round(start_s / packet.time_base)
+                packet.pts -= late
+                if packet.dts is not None:
+                    packet.dts -= late
                 while heard_s is not None and heard_s < float(packet.pts * packet.time_base):
                     heard_s = next(encoded, None)
                 packet.stream = copied
@@ -226,11 +231,9 @@ def _picture(path: Path, streams: Iterable[VideoStream]) -> VideoStream:
     return video
 
 
-def _encoded(
-    target: OutputContainer, stream: AudioStream, sound: Iterable[Block], start_s: float
-) -> Iterator[float]:
+def _encoded(target: OutputContainer, stream: AudioStream, sound: Iterable[Block]) -> Iterator[float]:
     """Encode and write block by block, telling up to when after each."""
-    at = round(start_s * SAMPLE_RATE_HZ)
+    at = 0
     for block in sound:
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block.T), "fltp", "stereo")
         frame.sample_rate = SAMPLE_RATE_HZ

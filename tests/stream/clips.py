@@ -19,9 +19,10 @@ def make_clip(
     codec: str = "libx264",
     late_s: float = 0.0,
     pause: int = 0,
+    first: int = 0,
 ) -> Path:
-    """`frames` pictures of 96 x 64, in their middle a pause of so many; a tone at a quarter of full scale
-    from `late_s` on, none at 0 Hz."""
+    """`frames` pictures of 96 x 64, counted from `first`, in their middle a pause of so many; a tone at a
+    quarter of full scale from `late_s` on, none at 0 Hz."""
     with av.open(str(path), "w") as out:
         video = out.add_stream(codec, rate=RATE_HZ)
         assert isinstance(video, VideoStream)
@@ -36,7 +37,7 @@ def make_clip(
             ramp = (np.arange(96)[None, :] + 3 * number) % 256
             rgb = np.repeat(np.broadcast_to(ramp, (64, 96))[..., None], 3, axis=2).astype(np.uint8)
             picture = av.VideoFrame.from_ndarray(rgb, "rgb24")
-            picture.pts = number + (pause if number >= frames // 2 else 0)
+            picture.pts = first + number + (pause if number >= frames // 2 else 0)
             out.mux(video.encode(picture))
         out.mux(video.encode(None))
         if sound is not None:

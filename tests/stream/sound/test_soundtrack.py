@@ -79,6 +79,20 @@ def test_what_no_ending_can_hold_is_to_be_converted(tmp_path: Path) -> None:
         check_holds(make_clip(tmp_path / "in.flv", frames=5, codec="flv1"), tmp_path / "out.mkv")
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_clock_that_begins_late_begins_anew(tmp_path: Path, suffix: str) -> None:
+    clip, target = make_clip(tmp_path / "in.ts", first=1000), tmp_path / f"out{suffix}"
+    assert look(clip).start_s == pytest.approx(40.0, abs=0.2)
+    replace_sound(clip, target, clicks(2.0))
+    with av.open(str(target)) as out:
+        assert out.start_time == pytest.approx(0, abs=10_000) and out.duration == pytest.approx(
+            2e6, abs=50_000
+        )
+    assert look(target)[:2] == pytest.approx((0.0, 2.0), abs=0.01)
+    loud = np.abs(heard(target)).max(axis=1) > 0.15
+    assert loud.argmax() / SAMPLE_RATE_HZ == pytest.approx(CLICK_S, abs=0.01)
+
+
 def test_a_pause_counts_once(tmp_path: Path) -> None:
     """Pictures out of order stand before the pause that the packet after them tells of."""
     clip = make_clip(tmp_path / "in.mkv", pause=1500)
