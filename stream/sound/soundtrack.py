@@ -3,8 +3,8 @@
     clip = look(Path("in.mp4"))
     replace_sound(Path("in.mp4"), Path("out.mp4"), blocks)  # float32 (n, 2), from clip.start_s on
 
-Nothing of the picture is decoded or encoded here: packets and headers are the source's, and so is its time, but
-for where it begins, which is 0. The sound is AAC in MP4 and QuickTime, Opus in Matroska and WebM.
+Nothing of the picture is decoded or encoded here: packets and headers are the source's, and so is its time,
+but for where it begins, which is 0. The sound is AAC in MP4 and QuickTime, Opus in Matroska and WebM.
 """
 
 from __future__ import annotations
