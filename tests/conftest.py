@@ -19,6 +19,8 @@ BEGUN_FIRST = (
 )  # fmt: skip
 """The files that take longest: none of them is left to one worker when the others have nothing more to do."""
 
+gc.disable()  # until everything is imported, all of which stays: each round would look at a million objects
+
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 
@@ -32,6 +34,7 @@ def pytest_collection_finish() -> None:
     """What all tests share, two frameworks among it, is not looked through at every collection of garbage."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
