@@ -284,6 +284,7 @@ def test_a_page_that_was_loaded_again_says_that_its_microphone_is_not_open(
 ) -> None:
     page = browser.new_page()
     page.goto(client.url)
+    expect(page.locator("#link")).to_have_text("Connected")
     aside = page.get_by_label("Steps aside for")
     aside.select_option("page")
     heard(studio, lambda told: told["duck_db"] < 0.0)
@@ -313,6 +314,7 @@ def test_a_microphone_that_is_not_wanted_any_more_when_it_opens_is_closed(
 ) -> None:
     page = browser.new_page()
     page.goto(client.url)
+    expect(page.locator("#link")).to_have_text("Connected")
     page.evaluate(
         """() => {
             window.streams = [];
