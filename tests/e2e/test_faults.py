@@ -17,7 +17,7 @@ import pytest
 from stream.ports import Affect
 from stream.session.session import Session
 from stream.webrtc.loopback import Recording, listening, publishing, request
-from tests.e2e.test_loopback import Picture, alive, loudness, service, session_of, silences_s, until
+from tests.e2e.test_loopback import Picture, alive, loudness, newest, service, session_of, silences_s, until
 from tests.stream import scripted
 from tests.stream.offers import OBS_OFFER
 
@@ -230,7 +230,7 @@ def test_a_fault_in_one_session_ends_that_one_only(monkeypatch: pytest.MonkeyPat
             await until(lambda: other.composer_status.state == "playing")
             mark = len(sound.blocks)
             await until(lambda: len(sound.blocks) > mark + 50)
-            assert loudness(sound.pcm()[-9600:]) > 0.05
+            await until(lambda: loudness(newest(sound)) > 0.05)
             # The name is free again.
             async with listening(url, hurt, session="hurt"):
                 await until(lambda: session_of(app, "hurt").composer_status.state == "playing")

@@ -65,6 +65,11 @@ def loudness(pcm: Pcm) -> float:
     return float(np.median(np.sqrt(np.mean(blocks**2, axis=1))))
 
 
+def newest(recording: Recording, blocks: int = 10) -> Pcm:
+    """The last ones that were received; what was lost on a busy machine is left out."""
+    return np.concatenate([block.samples for block in recording.blocks[-blocks:]])
+
+
 def pitch_hz(pcm: Pcm) -> float:
     mono = pcm[:, 0] * np.hanning(len(pcm))
     return float(np.argmax(np.abs(np.fft.rfft(mono))) * 48_000 / len(mono))
@@ -108,14 +113,14 @@ def test_the_music_follows_the_picture(codec: str) -> None:
                 session = session_of(app)
                 await until(lambda: session.readings >= 5)
                 await until(lambda: len(recording.blocks) > 50)
-                mark = len(recording.blocks)
-                await until(lambda: len(recording.blocks) > mark + 50)
-                dark = recording.pcm()[-24_000:]
+                await until(lambda: loudness(newest(recording, 25)) > 0.05)
+                dark = newest(recording, 25)
                 picture.color = (250, 180, 130)
                 await until(lambda: session.affect.arousal > 0.3)
                 mark = len(recording.blocks)
                 await until(lambda: len(recording.blocks) > mark + 50)
-                bright = recording.pcm()[-24_000:]
+                await until(lambda: loudness(newest(recording, 25)) > 1.5 * loudness(dark))
+                bright = newest(recording, 25)
                 told = await next_of(socket, "telemetry")
                 while told["t_s"] < session.time_s() - 0.3:  # the socket held older ones
                     told = await next_of(socket, "telemetry")
@@ -156,24 +161,24 @@ def test_controls_over_the_socket_are_heard() -> None:
                     if reply["type"] in ("ok", "error"):
                         return reply
 
-            async def heard() -> Pcm:
-                mark = len(recording.blocks) + 15
-                await until(lambda: len(recording.blocks) > mark + 20)
-                return recording.pcm()[-9600:]
+            async def hears(level: object) -> None:
+                """Sooner or later, as on a busy machine, and for a fifth of a second."""
+                await until(lambda: len(recording.blocks) > 10 and loudness(newest(recording)) == level)
 
+            full = 0.3 / 2**0.5  # the scripted composer's sine
             session = session_of(app)
             await until(lambda: session.egress is not None and session.egress.state == "playing")
-            full = loudness(await heard())
+            await hears(pytest.approx(full, rel=0.1))
             assert (await ask(type="volume", value=0.5))["type"] == "ok"
-            assert loudness(await heard()) == pytest.approx(full / 4, rel=0.1)
+            await hears(pytest.approx(full / 4, rel=0.1))
             assert (await ask(type="mute", value=True))["type"] == "ok"
-            assert loudness(await heard()) < 1e-3
+            await hears(pytest.approx(0.0, abs=1e-3))
             await ask(type="mute", value=False)
             await ask(type="volume", value=1.0)
             assert (await ask(type="anchor", text=" "))["type"] == "error"
             assert (await ask(type="anchor", text="bright strings"))["anchor"]["preset"] == "bright strings"
             await until(lambda: session.now_playing.get("style") == "bright strings")
-            assert loudness(await heard()) == pytest.approx(full, rel=0.1)
+            await hears(pytest.approx(full, rel=0.1))
 
     asyncio.run(scenario())
 
@@ -273,7 +278,7 @@ def test_listeners_come_up_to_a_limit_and_leave_alone() -> None:
             mark = len(recordings[2].blocks) + 60
             await until(lambda: len(recordings[2].blocks) > mark)
             for recording in recordings[1:]:
-                assert loudness(recording.pcm()[-9600:]) > 0.05
+                await until(lambda: loudness(newest(recording)) > 0.05)  # noqa: B023
 
     asyncio.run(scenario())
 

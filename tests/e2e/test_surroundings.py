@@ -24,7 +24,7 @@ from aiortc import clock as aiortc_clock
 from stream.session.session import Session
 from stream.webrtc.loopback import LoopbackPeer, Recording, listening, publishing, request
 from tests.e2e.test_faults import longest_silence_s, position_of
-from tests.e2e.test_loopback import Picture, alive, loudness, service, session_of, until
+from tests.e2e.test_loopback import Picture, alive, loudness, newest, service, session_of, until
 from tests.e2e.test_shutdown import descendants, server_process, up
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
@@ -34,12 +34,12 @@ async def heard_again(recording: Recording) -> float:
     """Seconds until the newest tenth of a second is music."""
     mark = len(recording.blocks)
     return await until(
-        lambda: len(recording.blocks) > mark + 5 and loudness(recording.pcm()[-4800:]) > 0.05, 30.0
+        lambda: len(recording.blocks) > mark + 5 and loudness(newest(recording, 5)) > 0.05, 30.0
     )
 
 
 def playing(recording: Recording) -> bool:
-    return len(recording.blocks) > 20 and loudness(recording.pcm()[-4800:]) > 0.05
+    return len(recording.blocks) > 20 and loudness(newest(recording, 5)) > 0.05
 
 
 def moved_on(session: Session, recording: Recording, readings: int, blocks: int) -> bool:
