@@ -38,7 +38,7 @@ READINGS_HZ = {
 PICTURES = {Level.FEWER_PICTURES: Pictures.ONE_A_SECOND, Level.KEY_FRAMES: Pictures.KEY_FRAMES}
 RETRY_AFTER_S = 20
 LASTING_S = 20.0
-"""A load counts against new sessions when it lasted for half of this. A session is fresh for as long."""
+"""A load counts against new sessions when it lasted for half of this. Music is fresh for as long."""
 LOADS_KEPT = round(LASTING_S / SAMPLE_S)
 BEGINS_S = LASTING_S / 2
 """So long what a session's composer takes is no strain by itself, and not in the load: it makes its
@@ -71,6 +71,11 @@ def machine_ticks() -> Ticks | None:
     return Ticks(total - idle, total)
 
 
+def has_music(session: Session) -> bool:
+    """It has begun, and somebody makes it: a composer that was given up takes nothing until it is revived."""
+    return session.egress is not None and session.composer_status.state != "failed"
+
+
 class Admission:
     """Lives on the event loop. Does nothing until `govern` runs."""
 
@@ -85,7 +90,7 @@ class Admission:
         self._loads: deque[tuple[float | None, float]] = deque(maxlen=LOADS_KEPT)
         """Of everybody and our own, a pair a sample, without composers that begin."""
         self._first_seen_s: dict[tuple[str, bool], float] = {}
-        """By session and whether there is music: with that it is fresh again."""
+        """By session and whether there is music: since when it is so."""
         self._composers_s: dict[int | None, float] = {}
         """Processor time of composers, by their processes."""
         self.level = Level.ALL
@@ -97,7 +102,10 @@ class Admission:
     def refuses(self, sessions: int) -> bool:
         """Whether one more session beside `sessions` would be too much for the cores, or for the threads that
         read pictures, which owe every session a reading a second. The cores' load has the readings in it as
-        they are now, more of them than that: while anything is given up nobody is let in."""
+        they are now, more of them than that: while anything is given up nobody is let in.
+
+        A session that has no music yet (a page is open, nobody sends or listens) may begin at any moment, and
+        is not asked again: a session's share is kept for it, and it tells nothing of what that is."""
         if sessions > 0 and not self._sensing.carries(1):
             return True
         # Of a service that has just begun, those that are missing count as idle: nothing has lasted yet.
@@ -105,7 +113,9 @@ class Admission:
         known = [cpu for cpu, _ in self._loads if cpu is not None]
         own = [own for _, own in self._loads]
         now_s = self._clock()
-        settled = sum(now_s - first_s > LASTING_S for first_s in self._first_seen_s.values())
+        settled = sum(
+            music and now_s - first_s > LASTING_S for (_, music), first_s in self._first_seen_s.items()
+        )
         return not room_for_another(
             self.level,
             median(known + missing) if known else None,
@@ -137,7 +147,7 @@ class Admission:
 
     def measure(self, sessions: Iterable[Session], late_s: float) -> Sample:
         now_s, live = self._clock(), list(sessions)
-        seen = [(each.id, each.egress is not None) for each in live]
+        seen = [(each.id, has_music(each)) for each in live]
         self._first_seen_s = {each: self._first_seen_s.get(each, now_s) for each in seen}
         beginning = self._measure_cpu(now_s, live)
         cpu = None if self.cpu is None else max(0.0, self.cpu - beginning)

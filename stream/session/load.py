@@ -139,8 +139,9 @@ def room_for_another(
     """Whether one more session like those that run would leave the machine unstrained.
 
     `own_cpu` is what our processes use of all cores, `cpu` what everybody does, both lastingly. `fresh` of
-    the `sessions` are so new that neither shows them yet; where all are, `expected` is a session's share of
-    all cores. The first session is always let in: somebody started us.
+    the `sessions` have no music yet, or it is so new that neither shows it; what the others take, each of
+    these will. Where all are fresh, `expected` is a session's share of all cores. The first session is always
+    let in: somebody started us.
     """
     if sessions == 0:
         return True

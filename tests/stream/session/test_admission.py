@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -224,6 +226,47 @@ def test_music_that_begins_late_counts_as_a_beginning_and_as_fresh(monkeypatch: 
     machine = TwoCores(monkeypatch)
     machine.run(60, [Idle(each.id) for each in six], service=0.1)
     assert machine.run(1, [*six], service=0.1)[-1]
+
+
+class GivenUp(Playing):
+    composer_status = ComposerStatus("failed", 5, "it ended")
+
+
+@pytest.mark.parametrize("idle", [Idle, partial(GivenUp, pid=0)])
+def test_what_has_no_music_does_not_make_the_others_look_cheap(
+    monkeypatch: pytest.MonkeyPatch, idle: Callable[[str], Idle]
+) -> None:
+    """One takes half a core. Beside it two pages have been open for a minute: half a core is kept for each of
+    them, not the third of it that a session would take if all three played."""
+    playing = Playing("a", 7)
+    machine = TwoCores(monkeypatch)
+    assert not machine.run(60, [playing], service=0.1, p7=0.4)[-1]
+    machine = TwoCores(monkeypatch)
+    assert machine.run(60, [playing, idle("b"), idle("c")], service=0.1, p7=0.4)[-1]
+
+
+def test_a_page_that_was_let_in_begins_its_music_whenever_and_nobody_took_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine = TwoCores(monkeypatch)
+    one, page = Playing("a", 7), Idle("b")
+    assert not machine.run(60, [one, page], service=0.1, p7=0.4)[-1], "one more fits beside both"
+    both = [one, Playing("b", 8)]
+    for seconds in (5, 55):
+        assert not machine.run(seconds, [*both], service=0.2, p7=0.4, p8=0.4)[-1], "as before the music began"
+    three = [*both, Playing("c", 9)]
+    assert machine.run(60, [*three], service=0.3, p7=0.4, p8=0.4, p9=0.4)[-1]
+    assert machine.admission.level == Level.ALL, "and all of it without strain"
+
+
+def test_the_first_is_let_in_beside_nobody_and_a_few_pages_beside_one_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine = TwoCores(monkeypatch)
+    pages = [Idle(name) for name in "abcdef"]
+    assert not machine.run(60, pages[:5], service=0.05)[-1]
+    assert machine.run(60, pages, service=0.05, game=0.1)[-1], "all of them may begin"
+    assert not machine.admission.refuses(0)
 
 
 def test_the_machine_is_measured() -> None:
