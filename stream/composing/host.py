@@ -34,7 +34,7 @@ from stream.composing.offer import Terms
 from stream.composing.piece import Piece
 from stream.composing.pool import ComposerPool
 from stream.composing.process import ComposerProcess
-from stream.composing.succession import Succession
+from stream.composing.succession import Refusal, Succession
 from stream.number_log import NumberLog
 from stream.ports import SAMPLE_RATE_HZ
 from stream.stages import COMPOSE_S
@@ -82,6 +82,8 @@ class ComposerHost:
         self.accent_log = NumberLog(AppliedAccent, 1024)
         self.on_notes: Callable[[Notes], None] = lambda notes: None
         """Told of what was played, on the supervisor thread: return at once, never raise."""
+        self.on_refusal: Callable[[], None] = lambda: None
+        """Told that there is a `refusal`, likewise."""
 
         self._worker: ComposerProcess | None = None
         self._ready = False
@@ -125,8 +127,14 @@ class ComposerHost:
 
     def change(self, terms: Terms) -> None:
         """Let another composer play, in the same style: it is made ready while the present one goes on, which
-        then fades out. Revives a composer that was given up."""
+        then fades out. It plays on if the other cannot be started: see `refusal`. Revives a composer that was
+        given up."""
         self._succession.want(terms)
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """Why the last `change` was not made, if so."""
+        return self._succession.refusal
 
     def close(self) -> None:
         """Stop the music and end the process. Blocks for up to about three seconds. Idempotent."""
@@ -230,6 +238,7 @@ class ComposerHost:
             )
         )
         beat, stalled_s, last_s = self._link.heartbeat, 0.0, self._clock()
+        told = self._succession.refusal
         while not self._closing.is_set():
             self._rest(TICK_S)
             self._hear(worker)
@@ -249,6 +258,14 @@ class ComposerHost:
                 # Also when it is wanted back meanwhile: it has left, and begins again.
                 self.status = ComposerStatus("starting", self.status.restarts, "")
                 return
+            if (refusal := self._succession.refusal) is not told:
+                told = refusal
+                self._tell_refusal(refusal)
+
+    def _tell_refusal(self, refusal: Refusal | None) -> None:
+        if refusal is not None:
+            log.warning("session %s: another composer cannot be started: %s", self._name, refusal.reason)
+            self.on_refusal()
 
     def _let_go(self, worker: ComposerProcess) -> None:
         """Have it fade out, and wait until it has."""

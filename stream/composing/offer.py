@@ -72,6 +72,10 @@ class Ensemble:
     def terms(self, name: str) -> Terms:
         return self._terms[name]
 
+    def whose(self, terms: Terms) -> Offer:
+        """Who plays on these, which were got from here."""
+        return next(one for one in self.offers.values() if self._terms[one.name] is terms)
+
     def start(self) -> None:
         """Make ready what is to be kept ready."""
         for terms in self._terms.values():

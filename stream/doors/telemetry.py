@@ -119,11 +119,11 @@ async def _close_quietly(socket: WebSocket) -> None:
 async def _report(outbox: _Outbox, session: Session, sessions: Sessions) -> None:
     outbox.post(messages.hello(session, sessions.services.presets))
     told = session.mood.cuts.count
-    style = (session.style.text, session.music.composer.name)
+    style = _style(session)
     settings = messages.settings(session)
     while not session.closing:
-        if style != (session.style.text, session.music.composer.name):
-            style = (session.style.text, session.music.composer.name)
+        if style != (chosen := _style(session)):
+            style = chosen
             outbox.post(messages.anchored(session))
         if settings != (now := messages.settings(session)):
             settings = now
@@ -136,6 +136,12 @@ async def _report(outbox: _Outbox, session: Session, sessions: Sessions) -> None
         report["notice"] = " ".join(filter(None, words))
         outbox.post(report)
         await asyncio.sleep(1.0 / sessions.services.settings.telemetry_hz)
+
+
+def _style(session: Session) -> tuple[str, str, int]:
+    """Another than before when there is news. Refusals count: to the page that chose, and has had its answer,
+    it is news that all is as it was."""
+    return session.style.text, session.music.composer.name, session.style.refused
 
 
 async def _listen(socket: WebSocket, outbox: _Outbox, session: Session, may_control: bool) -> None:

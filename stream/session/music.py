@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 
@@ -30,6 +31,9 @@ class Music:
         self._host: ComposerHost | None = None
         self.composer: Offer = services.composers.first
         """Who plays, or will."""
+        self.on_refusal: Callable[[Offer, str], None] = lambda wanted, reason: None
+        """Told, on the event loop, that whoever was chosen could not be started, and why: `composer` is again
+        who plays on."""
         self.egress: Egress | None = None
         self.volume = 1.0
         self.muted = False
@@ -61,6 +65,7 @@ class Music:
             bit_rate=settings.opus_bit_rate,
             refill_samples=terms.refill_samples,
         )
+        self._host.on_refusal = self._hear_refusal
         self._set_gain()
         self._host.start()
         self.egress.start()
@@ -102,13 +107,31 @@ class Music:
             self._host.set_anchor(anchor)
 
     def change_composer(self, offer: Offer) -> None:
-        """Let another play in the same style: it is made ready, the present one fades out, it fades in."""
+        """Let another play in the same style: it is made ready, the present one fades out, it fades in. If it
+        cannot be started the present one plays on: see `on_refusal`."""
         self.composer = offer
         terms = self._services.composers.terms(offer.name)
         if self._host is not None:
             self._host.change(terms)
         if self.egress is not None:
             self.egress.set_refill(terms.refill_samples)
+
+    def _hear_refusal(self) -> None:
+        """On the supervisor's thread."""
+        with contextlib.suppress(RuntimeError):  # the loop has closed
+            self._loop.call_soon_threadsafe(self._take_refusal)
+
+    def _take_refusal(self) -> None:
+        refusal = self._host.refusal if self._host is not None else None
+        if refusal is None:  # somebody has been chosen since
+            return
+        whose = self._services.composers.whose
+        wanted, stays = whose(refusal.wanted), whose(refusal.stays)
+        if self.composer is wanted:
+            self.composer = stays
+            if self.egress is not None:
+                self.egress.set_refill(refusal.stays.refill_samples)
+            self.on_refusal(wanted, refusal.reason)
 
     def set_seed(self, seed: int) -> None:
         if self._host is not None:

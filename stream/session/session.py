@@ -19,6 +19,7 @@ from av import VideoFrame
 
 from stream.composing.losses import ComposerStatus
 from stream.composing.messages import AppliedAccent, AppliedSteer
+from stream.composing.offer import Offer
 from stream.errors import Refused
 from stream.latest_frame import LatestFrame
 from stream.number_log import NumberLog
@@ -39,6 +40,9 @@ from stream.sound.listener_queue import ListenerQueue
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+REFUSAL_TOLD_S = 60.0
+"""That a composer could not be started is told for so long, unless another plays before."""
 
 
 class ObsStatus(NamedTuple):
@@ -64,6 +68,7 @@ class Session:
         self.slot = LatestFrame()
         self.music = Music(name, services, self._loop)
         self.style = Style(name, services, self.music)
+        self.music.on_refusal = self._composer_refused
         self.control = Control(services, self.music, self.time_s)
         self.remarks = Remarks()
         self.set_by_clients: set[str] = set()
@@ -170,6 +175,16 @@ class Session:
 
     def _sensor_trouble(self, words: str) -> None:
         self.remark("sensor", (lambda: words) if words else None)
+
+    # From the composer's supervisor.
+
+    def _composer_refused(self, wanted: Offer, reason: str) -> None:
+        self.style.keep_composer()
+        stays, until_s = self.music.composer, self._clock() + REFUSAL_TOLD_S
+        words = f"{wanted.title} could not be started ({reason}): {stays.title} plays on."
+        self.remark(
+            "composer", lambda: words if self.music.composer is stays and self._clock() < until_s else ""
+        )
 
     # Ways in and out.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from contextlib import suppress
 
 from stream.ports import AnchorReply
 from stream.session.music import Music
@@ -25,6 +26,8 @@ class Style:
         self.anchor: AnchorReply = self._read_anchor(self.text)
         self._open = not settings.default_anchor
         """Whether nobody has chosen, so that the picture may."""
+        self.refused = 0
+        """How often a composer that was chosen could not be started."""
 
     def _read_anchor(self, text: str) -> AnchorReply:
         """As the composer that plays understands it."""
@@ -65,6 +68,12 @@ class Style:
             self._music.change_composer(offers[name])
             log.info("session %s: %s plays from now on", self._name, name)
         return self.anchor
+
+    def keep_composer(self) -> None:
+        """Who was chosen could not be started: the one that plays on reads the anchor again."""
+        self.refused += 1
+        with suppress(ValueError):  # it was chosen since, and only the other could read it
+            self.anchor = self._read_anchor(self.text)
 
     def another(self) -> None:
         """Something else in the same style: a new seed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import queue
 import threading
 import time
@@ -342,18 +343,86 @@ def test_another_composer_takes_over_from_one_that_was_given_up(stage: Any) -> N
     eventually(lambda: host.status.state == "playing")
 
 
-def test_one_that_cannot_be_started_is_told_of(stage: Any) -> None:
+class NoProcess(Pool):
+    """Has one to give when there is `room`."""
+
+    room = False
+
+    def take(self) -> StandInWorker:
+        if not self.room:
+            raise OSError(errno.EAGAIN, "no process left")
+        return super().take()
+
+
+class Spoilt(Pool):
+    """The first that is taken says `last_words`, if any, and ends."""
+
+    def __init__(self, *last_words: object) -> None:
+        super().__init__()
+        self._last_words = last_words
+
+    def take(self) -> StandInWorker:
+        worker = super().take()
+        if len(self.workers) == 1:
+            worker.says(*self._last_words)
+            worker.exit_code = 3
+        return worker
+
+
+@pytest.mark.parametrize(
+    ("others", "start_timeout_s", "reason"),
+    [
+        (NoProcess(), WAIT_S, "no process left"),
+        (Spoilt(Failed("WeightsError: none are here")), WAIT_S, "none are here"),
+        (Spoilt(), WAIT_S, "code 3"),
+        (Spoilt(Ready()), WAIT_S, "code 3"),
+        (Pool(), 0.0, "not ready"),
+    ],
+)
+def test_who_plays_plays_on_when_another_cannot_be_started(
+    stage: Any, others: Pool, start_timeout_s: float, reason: str
+) -> None:
     host, pool, _ = stage
     first = pool.nth(1)
     begun(first)
-    others = Pool()
+    eventually(lambda: host.status.state == "playing")
+    told = threading.Event()
+    host.on_refusal = told.set
+    other, home = Terms(others, start_timeout_s, WAIT_S, 960), host._succession.present  # type: ignore[arg-type]
+    host.change(other)
+    assert told.wait(WAIT_S)
+    assert host.refusal.wanted is other and host.refusal.stays is home and reason in host.refusal.reason
+    host.accent()
+    assert first.hears() == Accent(), "it has been told nothing of it"
+    assert host.status == ("playing", 0, "") and not first.ended.is_set() and len(pool.workers) == 1
+    assert all(worker.ended.is_set() for worker in others.workers)
+    # Chosen again, it is tried again.
+    tried = len(others.workers)
+    if isinstance(others, NoProcess):
+        others.room = True
     host.change(Terms(others, WAIT_S, WAIT_S, 960))  # type: ignore[arg-type]
-    others.nth(1).says(Failed("WeightsError: none are here"))
-    others.nth(1).exit_code = 1
+    assert host.refusal is None
+    others.nth(tried + 1).says(Ready())
     assert first.hears() == Leave()
     first.exit_code = 0
-    eventually(lambda: host.status.restarts >= 1)
-    begun(others.nth(2))
+    assert isinstance(others.nth(tried + 1).hears(), Begin)
+
+
+def test_whoever_is_wanted_while_another_is_refused_is_next() -> None:
+    """The news of the other is old by then: nobody falls back."""
+
+    class Late(Pool):
+        def take(self) -> StandInWorker:
+            succession.want(third)
+            raise OSError("no process left")
+
+    home, other, third = (Terms(each, WAIT_S, WAIT_S, 960) for each in (Pool(), Late(), Pool()))  # type: ignore[arg-type]
+    succession = Succession(home, time.monotonic, threading.Event())
+    succession.want(other)
+    assert not succession.due() and succession.refusal is None
+    assert not succession.due() and succession.changing
+    third.pool.nth(1).says(Ready())  # type: ignore[attr-defined]
+    assert succession.due() and succession.settle()
 
 
 def test_a_style_chosen_meanwhile_is_played_by_the_present_one_and_by_the_next(stage: Any) -> None:
@@ -389,8 +458,7 @@ def test_whoever_is_wanted_back_when_it_leaves_goes_on_from_where_it_was(
     eventually(lambda: host._piece.snapshot is not None)
     others, home = Pool(), host._succession.present
     host.change(Terms(others, WAIT_S, WAIT_S, 960))  # type: ignore[arg-type]
-    others.nth(1).says(Failed("WeightsError: none are here"))
-    others.nth(1).exit_code = 1
+    others.nth(1).says(Ready())
     assert first.hears() == Leave()
     host.change(home)
     first.exit_code = 0
@@ -423,9 +491,11 @@ def test_another_is_not_kept_waiting_for_the_next_try_of_one_that_was_lost(
     first.says(Snapshot(960, b"of the first"))
     others, home = Pool(), host._succession.present
     host.change(Terms(others, WAIT_S, WAIT_S, 960))  # type: ignore[arg-type]
-    others.nth(1).exit_code = 1
+    others.nth(1).says(Ready())
     assert first.hears() == Leave()
     first.exit_code = 0
+    assert isinstance(others.nth(1).hears(), Begin)
+    others.nth(1).exit_code = 1
     eventually(lambda: host.status.state == "restarting")
     host.change(home)
     assert begun(pool.nth(2)).state is None, "the other one has begun another piece"
