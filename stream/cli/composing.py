@@ -15,8 +15,8 @@ from composer.piano_roll import PianoRoll
 from composer.played import Begun, Sounded
 from composer.presets import SECTIONS
 from composer.score import SAMPLE_RATE_HZ
-from stream.cli.outputs import OutputError, check_place, whole
 from stream.cli.sheet import COLUMNS, draw
+from stream.outputs import OutputError, check_place, whole
 from stream.sound.spectrogram import Spectrogram
 from stream.sound.wav_file import LONGEST_S, WavFile
 

@@ -36,6 +36,8 @@ def sense(
     from sensor.sense_plot import check_plot
     from sensor.sense_plot import plot as draw
 
+    if csv is None and sys.stdout is None:
+        raise fail("There is no standard output to write the rows to: give --csv a place for them.")
     try:
         if plot is not None:
             check_plot(plot, paths)
@@ -90,9 +92,9 @@ def compose(
     from composer.affect_curve import constant, read_curve
     from composer.errors import ComposerError
     from stream.cli.composing import Files, Piece, check_files, write_piece
-    from stream.cli.outputs import cannot_write, ended_by_signals
     from stream.cli.terminal import progress_bar, say_speed
     from stream.errors import StreamError
+    from stream.outputs import cannot_write, ended_by_signals
 
     if affect is not None and (valence is not None or arousal is not None):
         raise fail("Give either --affect or --valence and --arousal, not both.")
@@ -146,10 +148,10 @@ def score(
     from sensor.errors import SensorError
     from sensor.live import create_eye
     from sensor.window import AffectWindow
-    from stream.cli.outputs import cannot_write, ended_by_signals
     from stream.cli.scoring import Order, check, sensed_curve, write_scored
     from stream.cli.terminal import progress_bar, say_speed
     from stream.errors import StreamError
+    from stream.outputs import cannot_write, ended_by_signals
 
     order = Order(video, out, anchor, seed, reactivity, keep_audio or duck, duck, music_db, fade)
     try:

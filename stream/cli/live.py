@@ -106,8 +106,8 @@ def serve(
     log_to_console(verbose, log_json)
     from composer.errors import ComposerError
     from stream.access import Access
-    from stream.cli.outputs import OutputError, check_place
     from stream.doors import server
+    from stream.outputs import OutputError, check_place
     from stream.settings import Settings
 
     try:
@@ -175,10 +175,10 @@ def demo(
     import asyncio
 
     from composer.symbolic import create
-    from stream.cli.outputs import check_place
     from stream.demo import run as work
     from stream.demo.table import print_table
     from stream.errors import StreamError
+    from stream.outputs import check_place
     from stream.settings import Settings
 
     settings = Settings(port=0, default_anchor=anchor, seed=seed, warm_composers=1)
@@ -190,8 +190,10 @@ def demo(
         service = app_or_exit(settings)
         keep_for_good()
         figures = asyncio.run(work.run(service, settings, create, clips, seconds, out))
-    except (StreamError, OSError) as error:
+    except StreamError as error:
         raise fail(str(error)) from error
+    except OSError as error:
+        raise fail(f"The demo cannot go on: {error.strerror or error}.") from error
     print_table(figures, Console())
     if figures.too_slow:
         raise fail(" ".join(("This machine was too busy for these figures to mean much.", *figures.too_slow)))

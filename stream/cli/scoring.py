@@ -13,7 +13,7 @@ from composer.offline import Player, compose
 from composer.score import SAMPLE_RATE_HZ
 from sensor.live import Eye
 from sensor.sense import Row, sense
-from stream.cli.outputs import check_place, whole
+from stream.outputs import check_place, whole
 from stream.ports import Block
 from stream.sound.mixing import HOP_SAMPLES, Ducker, mixed
 from stream.sound.original_sound import original_sound

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -146,12 +148,51 @@ def _times(value: float | None, factor: float) -> float | None:
     return None if value is None else value * factor
 
 
+class NoAnswer(Exception):
+    """There is nothing to show: a sentence for the user."""
+
+
+def look(url: str, token: str) -> Scrape:
+    """Raises NoAnswer."""
+    try:
+        return parse(fetch(url, token), time.monotonic())
+    except urllib.error.HTTPError as error:
+        hint = ": give --token" if error.code in (401, 403) else ""
+        raise NoAnswer(f"{url} answers {error.code}{hint}") from error
+    except OSError as error:
+        raise NoAnswer(f"{url} cannot be asked ({reason(error)}): is the service running?") from error
+    except CannotAsk as error:
+        raise NoAnswer(f"{url} cannot be asked: the address, or the token, is not one.") from error
+    except (ValueError, http.client.HTTPException) as error:
+        raise NoAnswer(f"What answers at {url} is not this service: is the address another's?") from error
+
+
+def reason(error: OSError) -> str:
+    """What is wrong, for people."""
+    cause = error.reason if isinstance(error, urllib.error.URLError) else error
+    if isinstance(cause, TimeoutError):
+        return f"no answer within {TIMEOUT_S:.0f} s"
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {cause.verify_message}"
+    if isinstance(cause, ssl.SSLError):
+        return "it does not speak TLS"
+    return (cause.strerror if isinstance(cause, OSError) else None) or str(cause)
+
+
+class CannotAsk(ValueError):
+    """By such an address, or with such a token. Its cause would print the token."""
+
+
 def fetch(url: str, token: str) -> str:
-    """Raises OSError when the service cannot be asked."""
-    request = urllib.request.Request(f"{url.rstrip('/')}/metrics")
-    if token:
-        request.add_header("Authorization", f"Bearer {token}")
-    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as reply:
+    """Raises CannotAsk, OSError and HTTPException when the service cannot be asked or does not answer."""
+    try:
+        request = urllib.request.Request(f"{url.rstrip('/')}/metrics")
+        if token:
+            request.add_header("Authorization", f"Bearer {token}")
+        reply = urllib.request.urlopen(request, timeout=TIMEOUT_S)
+    except (ValueError, http.client.InvalidURL) as error:
+        raise CannotAsk from error
+    with reply:
         body: bytes = reply.read()
     return body.decode("utf-8")
 
@@ -172,19 +213,16 @@ def top(
     if not url.startswith(("http://", "https://")):
         raise fail(f"{url} is not an address: it begins with http:// or https://")
     try:
-        before = parse(fetch(url, token), time.monotonic())
+        before = look(url, token)
         if once:
             time.sleep(every)
-            console.print(view(parse(fetch(url, token), time.monotonic()), before))
+            console.print(view(look(url, token), before))
             return
         with Live(view(before, None), console=console, screen=True, auto_refresh=False) as live:
             while True:
                 time.sleep(every)
-                now = parse(fetch(url, token), time.monotonic())
+                now = look(url, token)
                 live.update(view(now, before), refresh=True)
                 before = now
-    except urllib.error.HTTPError as error:
-        hint = ": give --token" if error.code in (401, 403) else ""
-        raise fail(f"{url} answers {error.code}{hint}") from error
-    except (OSError, ValueError) as error:
-        raise fail(f"{url} cannot be asked ({error}): is the service running?") from error
+    except NoAnswer as error:
+        raise fail(str(error)) from error

@@ -13,8 +13,9 @@ import multiprocessing
 import signal
 import time
 import wave
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from stream.beside.clips import sample_clips
 from stream.demo.figures import DemoError, Figures, Take, measure, spoilt
 from stream.demo.peers import FPS, HEIGHT, WIDTH, run_peers
 from stream.doors.server import serving
+from stream.outputs import cannot_write, whole
 from stream.ports import SAMPLE_RATE_HZ, Affect, ComposerFactory
 from stream.process_cost import CostMeter
 from stream.sensing.reaction import Steer
@@ -60,8 +62,8 @@ async def run(
     """Play for `seconds`, write score.mp4, score.wav, affect.csv and score.png into `folder`, and measure.
 
     Raises:
-        StreamError: the composer could not start, the peers could not connect, or the machine was too busy
-            for anything to show.
+        StreamError: the composer could not start, the peers could not connect, the machine was too busy
+            for anything to show, or the files cannot be written.
     """
     # A fresh interpreter for the peers and the twin: no thread or graph of ours is copied into it.
     # Ctrl-C, which it is sent as well, ends it without a word.
@@ -148,23 +150,32 @@ def _steers(session: Session) -> list[Steer]:
 
 
 def _write(take: Take, clips: Sequence[Path], folder: Path, seconds: float) -> None:
+    """All of `WRITTEN` or none of it: then those of before are left. Raises DemoError."""
+    try:
+        with ExitStack() as files:
+            place = {name: files.enter_context(whole(folder / name)) for name in WRITTEN}
+            _write_into(place, take, clips, seconds)
+    except OSError as error:
+        raise DemoError(cannot_write(folder, error)) from error
+
+
+def _write_into(place: Mapping[str, Path], take: Take, clips: Sequence[Path], seconds: float) -> None:
     from stream.demo.film import write_film
     from stream.demo.plot import draw
 
-    folder.mkdir(parents=True, exist_ok=True)
     pcm, began_s = _from_first_picture(take, seconds)
-    with wave.open(str(folder / "score.wav"), "wb") as out:
+    with wave.open(str(place["score.wav"]), "wb") as out:
         out.setnchannels(2)
         out.setsampwidth(2)
         out.setframerate(SAMPLE_RATE_HZ)
         out.writeframes(pcm.astype("<i2").tobytes())
     rows = affect_rows(take, began_s, len(pcm) / SAMPLE_RATE_HZ)
-    with (folder / "affect.csv").open("w", newline="", encoding="utf-8") as lines:
+    with place["affect.csv"].open("w", newline="", encoding="utf-8") as lines:
         table = csv.writer(lines)
         table.writerow(("t_s", "valence", "arousal", "confidence", "cut"))
         table.writerows((f"{t:.2f}", f"{v:.4f}", f"{a:.4f}", f"{c:.4f}", cut) for t, v, a, c, cut in rows)
-    draw(folder / "score.png", pcm, rows, [(t.t_s - began_s, t.rgb) for t in take.peers.thumbnails])
-    write_film(folder / "score.mp4", clips, pcm, size=(WIDTH, HEIGHT), fps=FPS, shot_s=SHOT_S)
+    draw(place["score.png"], pcm, rows, [(t.t_s - began_s, t.rgb) for t in take.peers.thumbnails])
+    write_film(place["score.mp4"], clips, pcm, size=(WIDTH, HEIGHT), fps=FPS, shot_s=SHOT_S)
 
 
 def _from_first_picture(take: Take, seconds: float) -> tuple[npt.NDArray[np.int16], float]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import http.client
 import io
 import socket
+import ssl
 import subprocess
+import urllib.error
 from pathlib import Path
 
 import pytest
@@ -88,6 +91,69 @@ def test_sense_says_that_its_rows_cannot_be_written(
     with pytest.raises(typer.Exit) as ended:
         files.sense([Path("any.png")])
     assert ended.value.exit_code == 1 and "--csv" in capsys.readouterr().err
+
+
+def test_sense_without_a_standard_output_says_so_before_any_work(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What `>&-` leaves of it."""
+    monkeypatch.setattr("sensor.sense.sense", lambda *_: pytest.fail("it has begun to work"))
+    monkeypatch.setattr("sensor.live.create_eye", lambda: None)
+    monkeypatch.setattr("sys.stdout", None)
+    with pytest.raises(typer.Exit) as ended:
+        files.sense([Path("any.png")])
+    assert ended.value.exit_code == 1 and "--csv" in capsys.readouterr().err
+
+
+def test_demo_says_in_a_sentence_what_the_machine_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def clips() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/tmp/any")
+
+    monkeypatch.setattr("stream.demo.run.find_clips", clips)
+    result = runner.invoke(app, ["demo", "--out", str(tmp_path)])
+    said = " ".join(result.stderr.split())
+    assert result.exit_code == 1 and said == "narrascore: The demo cannot go on: No space left on device."
+
+
+REFUSED = urllib.error.URLError(ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"))
+UNTRUSTED = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] ... (_ssl.c:1006)")
+UNTRUSTED.verify_message = "self-signed certificate"
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (REFUSED, "cannot be asked (Connection refused): is the service running?"),
+        (urllib.error.URLError(UNTRUSTED), "(its certificate is not trusted: self-signed certificate)"),
+        (urllib.error.URLError(ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER]")), "(it does not speak TLS)"),
+        (TimeoutError("timed out"), "(no answer within 5 s)"),
+        (http.client.RemoteDisconnected("Remote end closed connection"), "(Remote end closed connection)"),
+        (http.client.BadStatusLine("SSH-2.0"), "is not this service"),
+        (http.client.InvalidURL("spaces in it"), "the address, or the token, is not one."),
+        (ValueError("Invalid header value b'Bearer secret'"), "the address, or the token, is not one."),
+        (urllib.error.HTTPError("", 401, "", http.client.HTTPMessage(), None), "answers 401: give --token"),
+    ],
+)
+def test_top_says_in_a_sentence_why_there_is_nothing_to_show(
+    monkeypatch: pytest.MonkeyPatch, fault: Exception, words: str
+) -> None:
+    def urlopen(*_: object, **how: object) -> None:
+        raise fault
+
+    monkeypatch.setattr("urllib.request.urlopen", urlopen)
+    result = runner.invoke(app, ["top", "http://127.0.0.1:8080", "--token", "secret"])
+    said = " ".join(result.stderr.split())
+    assert result.exit_code == 1 and words in said
+    assert not any(raw in said for raw in ("<", "Errno", "[SSL", "secret"))
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe", b"not metrics\n"])
+def test_top_says_that_somebody_else_answers(monkeypatch: pytest.MonkeyPatch, body: bytes) -> None:
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **how: io.BytesIO(body))
+    result = runner.invoke(app, ["top"])
+    assert result.exit_code == 1 and "is not this service" in " ".join(result.stderr.split())
 
 
 @pytest.mark.parametrize(

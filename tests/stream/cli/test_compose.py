@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from composer import weights
 from stream.cli import composing
 from stream.cli.__main__ import make_command
-from stream.cli.outputs import ended_by_signals, whole
+from stream.outputs import ended_by_signals, whole
 from stream.sound.wav_file import WavFile
 from tests.stream.clips import heard
 

@@ -14,8 +14,8 @@ from composer.errors import AnchorError
 from sensor.sense import Row
 from stream.beside.clips import sample_clips
 from stream.cli.__main__ import make_command
-from stream.cli.outputs import OutputError
 from stream.cli.scoring import Order, check, curve_of, write_scored
+from stream.outputs import OutputError
 from stream.ports import Block
 from stream.sound.mixing import Ducker
 from stream.sound.soundtrack import SoundtrackError

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from stream.demo.figures import Take, control_latencies_ms, sensor_lag_s
+from stream.demo.figures import DemoError, Take, control_latencies_ms, sensor_lag_s
 from stream.demo.peers import PeersReport
-from stream.demo.run import affect_rows, seen
+from stream.demo.run import WRITTEN, _write, affect_rows, seen
 from stream.ports import Affect, Reading
 from stream.process_cost import Cost
 from stream.sensing.reaction import Steer
@@ -60,6 +62,38 @@ def test_peers_that_nobody_waits_for_end_without_a_word() -> None:
 
     asyncio.run(leave())
     assert not told
+
+
+def test_its_files_are_written_together_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last of them does not fit any more: nothing half-written is left, and a sentence says why."""
+
+    def fits(path: Path, *_: object, **how: object) -> None:
+        path.write_bytes(b"whole")
+
+    def does_not_fit(path: Path, *_: object, **how: object) -> None:
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr("stream.demo.plot.draw", fits)
+    heard = take(peers=PeersReport(np.zeros((4800, 2), np.int16), [(0, 100.0)], [], 100.0, []))
+    out = tmp_path / "new" / "demo"
+    monkeypatch.setattr("stream.demo.film.write_film", does_not_fit)
+    with pytest.raises(DemoError) as told:
+        _write(heard, [], out, 0.1)
+    assert str(told.value) == (
+        f"{out} cannot be written (No space left on device): free some space or give another place."
+    )
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr("stream.demo.film.write_film", fits)
+    _write(heard, [], out, 0.1)
+    written = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert set(written) == set(WRITTEN)
+    monkeypatch.setattr("stream.demo.film.write_film", does_not_fit)
+    with pytest.raises(DemoError):
+        _write(take(peers=heard.peers._replace(pcm=np.ones((2400, 2), np.int16))), [], out, 0.1)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == written, "those of before are left"
 
 
 @pytest.mark.parametrize("tau_s", [0.3, 0.8])
