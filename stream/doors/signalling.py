@@ -93,7 +93,14 @@ def _endpoint_options(request: Request, allowed: bool) -> Response:
     return ice_links(request, response) if allowed else response
 
 
-async def let_go_if_hung_up(request: Request, session: Session, peer: Peer) -> bool:
+async def answered(request: Request, kind: str, session: Session, peer: Peer, answer: str) -> Response:
+    """To who has hung up, nothing; to all others 201 with the answer."""
+    if await _let_go_if_hung_up(request, session, peer):
+        return unread()
+    return _created(request, kind, session, peer, answer)
+
+
+async def _let_go_if_hung_up(request: Request, session: Session, peer: Peer) -> bool:
     """Whether who asked has hung up meanwhile; then its `peer` is removed: a page that was closed or loaded
     again would find its place taken."""
     if not await request.is_disconnected():
@@ -107,7 +114,7 @@ def unread() -> Response:
     return Response(status_code=204)
 
 
-def created(request: Request, kind: str, session: Session, peer: Peer, answer: str) -> Response:
+def _created(request: Request, kind: str, session: Session, peer: Peer, answer: str) -> Response:
     """201 with the answer; the resource's address has no query (OBS cannot follow one)."""
     location = f"/{kind}/{session.name}/{peer.id}"
     response = Response(answer, 201, headers={"Location": location, "ETag": peer.etag}, media_type=SDP)

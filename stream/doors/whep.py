@@ -6,16 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from stream.access import Right, require_listen
-from stream.doors.signalling import (
-    SDP,
-    created,
-    door,
-    let_go_if_hung_up,
-    read_body,
-    session_name,
-    sessions_of,
-    unread,
-)
+from stream.doors.signalling import SDP, answered, door, read_body, session_name, sessions_of
 from stream.session.peers import SessionPeers
 from stream.webrtc.sdp import check_listen
 
@@ -27,9 +18,7 @@ async def listen(request: Request) -> Response:
     offer = check_listen(await read_body(request, SDP))
     session = sessions_of(request).get_or_begin(session_name(request))
     peer, answer = await session.peers.add_listener(offer)
-    if await let_go_if_hung_up(request, session, peer):
-        return unread()
-    return created(request, "whep", session, peer, answer)
+    return await answered(request, "whep", session, peer, answer)
 
 
 routes = door("whep", Right.LISTEN, require_listen, listen, SessionPeers.listener)

@@ -9,9 +9,8 @@ from starlette.routing import Route
 from stream.access import Right, require_publish, token_of
 from stream.doors.signalling import (
     SDP,
-    created,
+    answered,
     door,
-    let_go_if_hung_up,
     read_body,
     session_name,
     sessions_of,
@@ -41,9 +40,7 @@ async def publish(request: Request) -> Response:
         sessions.note_refusal(name, refused.detail)
         raise
     sessions.refusals.forget(name)
-    if await let_go_if_hung_up(request, session, peer):
-        return unread()
-    return created(request, "whip", session, peer, answer)
+    return await answered(request, "whip", session, peer, answer)
 
 
 async def to_endpoint(request: Request) -> Response:
